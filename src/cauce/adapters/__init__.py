@@ -1,0 +1,1 @@
+"""Whatever imports a heavy package; loaded by name through `cauce.kernel.plugins`."""

@@ -1,0 +1,1 @@
+"""Protocols of other tools: thin routes that call the same operations."""

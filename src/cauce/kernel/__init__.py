@@ -1,0 +1,1 @@
+"""The nouns and their storage; knows nothing of rooms or faces."""

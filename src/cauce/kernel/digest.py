@@ -1,0 +1,93 @@
+"""Names of bytes: `algorithm:hex`, several algorithms from one read.
+
+DVC names the bytes of a directory manifest with a suffix, `md5:hex.dir`; it is kept as part of the
+name, because the object's file carries it too.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from cauce.errors import Invalid
+from cauce.kernel.entities import Digest
+
+ALGORITHMS = {"md5": 32, "sha256": 64}
+"""Algorithms and the number of their hex digits. md5 names bytes for DVC, it is no protection."""
+
+_CHUNK = 1 << 20
+_FORM = re.compile(r"(md5|sha256):([0-9a-f]+)(?:\.dir)?\Z")
+
+
+def hasher(algorithm: str) -> "hashlib._Hash":
+    """Make a new hash object of a known algorithm."""
+    if algorithm not in ALGORITHMS:
+        raise Invalid(f"no digest algorithm {algorithm!r}", hint=f"known: {', '.join(ALGORITHMS)}")
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def of(data: bytes | memoryview, algorithm: str = "sha256") -> Digest:
+    """Name bytes in memory."""
+    state = hasher(algorithm)
+    state.update(data)
+    return Digest(f"{algorithm}:{state.hexdigest()}")
+
+
+def of_stream(stream: BinaryIO, algorithms: Sequence[str] = ("sha256",)) -> list[Digest]:
+    """Name the rest of a stream under several algorithms, reading it once."""
+    states = [hasher(algorithm) for algorithm in algorithms]
+    buffer = bytearray(_CHUNK)
+    view = memoryview(buffer)
+    readinto = getattr(stream, "readinto", None)
+    while True:
+        if readinto is not None:
+            count = readinto(buffer)
+            chunk: bytes | memoryview = view[:count]
+        else:
+            chunk = stream.read(_CHUNK)
+            count = len(chunk)
+        if not count:
+            break
+        for state in states:
+            state.update(chunk)
+    return [
+        Digest(f"{algorithm}:{state.hexdigest()}")
+        for algorithm, state in zip(algorithms, states, strict=True)
+    ]
+
+
+def of_file(path: Path, algorithms: Sequence[str] = ("sha256",)) -> list[Digest]:
+    """Name a file's bytes under several algorithms, reading it once."""
+    with path.open("rb", buffering=0) as stream:
+        return of_stream(stream, algorithms)
+
+
+def split(digest: str) -> tuple[str, str]:
+    """Take a digest apart into algorithm and hex, without the suffix `.dir`.
+
+    Raises:
+        Invalid: It is not `algorithm:hex` with a known algorithm and its number of digits.
+    """
+    match = _FORM.match(digest)
+    if (
+        match is None
+        or len(match[2]) != ALGORITHMS[match[1]]
+        or (match[1] != "md5" and digest.endswith(".dir"))
+    ):
+        raise Invalid(
+            f"{digest[:100]!r} is not a digest",
+            hint="write algorithm:hex in lower case, e.g. sha256: and 64 hex digits",
+        )
+    return match[1], match[2]
+
+
+def check(digests: Iterable[str]) -> None:
+    """Raise `Invalid` unless each is a well-formed digest."""
+    for digest in digests:
+        split(digest)
+
+
+def short(digest: str) -> str:
+    """Give the first twelve hex digits, for people."""
+    return digest.partition(":")[2][:12] or digest[:12]

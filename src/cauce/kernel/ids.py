@@ -1,0 +1,40 @@
+"""Ids that sort by time, and readable names for runs."""
+
+import os
+import random
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_FIRST = (
+    "amber ancient autumn bold brisk bright calm clear coastal cold crystal curved deep distant "
+    "early eager even fair fast fresh gentle glacial golden grand green hidden high hollow late "
+    "level light lively lone long lucid mellow misty narrow nimble northern opal open pale plain "
+    "quiet rapid rising round sandy serene sharp silent silver slow smooth southern steady still "
+    "stony summer sunlit swift tidal tranquil upper vivid warm western wide wild windy winter"
+).split()
+_SECOND = (
+    "arroyo bank basin bay beck bend bight bourn branch bridge brook canal canyon cascade channel "
+    "course cove creek current dam delta dike drift eddy estuary fall fen fjord flood ford fork "
+    "gorge gully harbour haven inlet island jetty lagoon lake leat levee lock marsh meadow mere "
+    "mill mouth oxbow pond pool quay rapids reach reed reef rill riffle river shoal shore sluice "
+    "spring strait strand stream surge swale tarn tide torrent vale wade wadi wake wash wave weir"
+).split()
+
+
+def new_id() -> str:
+    """Make a 26-character id: 48 bits of milliseconds, then 80 random bits (ULID, lower case).
+
+    Ids of one process and millisecond sort at random among themselves.
+    """
+    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    chars = []
+    for _ in range(26):
+        chars.append(_ALPHABET[number & 31])
+        number >>= 5
+    return "".join(reversed(chars))
+
+
+def readable(seed: str) -> str:
+    """Make a name such as `tidal-weir-42` from an id; the same id gives the same name."""
+    rng = random.Random(seed)  # noqa: S311 - a name, not a secret
+    return f"{rng.choice(_FIRST)}-{rng.choice(_SECOND)}-{rng.randint(1, 99)}"

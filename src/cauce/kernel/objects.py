@@ -1,0 +1,96 @@
+"""The object store's contract: bytes named by their digest.
+
+Members live in `cauce.adapters.stores` (local, memory, s3, http) and all pass
+`cauce.testing.suites.StoreSuite`. Wrappers (retry, cache, verification) are in
+`cauce.kernel.wrappers` and are stores themselves.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from msgspec import Struct
+
+from cauce.kernel.entities import Digest
+
+
+class ObjectInfo(Struct, frozen=True, kw_only=True):
+    """What a store says of an object without reading it.
+
+    Attributes:
+        size: Bytes.
+        modified: When it was stored.
+    """
+
+    digest: Digest
+    size: int
+    modified: float
+
+
+class ObjectStore(Protocol):
+    """Immutable bytes by digest; layout `files/<algorithm>/<2 hex>/<rest>` (docs/format.md).
+
+    Every write goes beside its place, is verified, then renamed: a reader never sees half an
+    object. Putting what is there is a no-op.
+    """
+
+    def put(self, items: Sequence[bytes], *, algorithm: str = "sha256") -> list[Digest]:
+        """Store small objects from memory, in order.
+
+        Raises:
+            OSError: The disk is full or read-only; what was stored before stays.
+        """
+        ...
+
+    def put_files(
+        self, paths: Sequence[Path], *, digests: Sequence[Digest] | None = None
+    ) -> list[Digest]:
+        """Store files, hashing them while they are copied.
+
+        Args:
+            paths: Regular files.
+            digests: What they were hashed to before; the bytes must still match, else `Conflict`
+                (the file changed while it was read). None: hash with sha256.
+        """
+        ...
+
+    def get(self, digest: Digest) -> bytes:
+        """Read a whole object.
+
+        Raises:
+            NotFound: It is not in the store.
+            Damaged: Its bytes are not what its name says.
+        """
+        ...
+
+    def open(self, digest: Digest, *, start: int = 0) -> BinaryIO:
+        """Open an object for streaming from an offset; bytes are not verified."""
+        ...
+
+    def fetch(self, digest: Digest, target: Path) -> None:
+        """Write an object to a file, verified, beside-then-rename; parents are made."""
+        ...
+
+    def path(self, digest: Digest) -> Path | None:
+        """Give the local file of an object when the store has one, else None."""
+        ...
+
+    def has(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Tell which of these objects are in the store."""
+        ...
+
+    def size(self, digest: Digest) -> int:
+        """Bytes of an object; `NotFound` when it is not there."""
+        ...
+
+    def list(self, algorithm: str | None = None) -> Iterator[ObjectInfo]:
+        """Iterate over all objects, in no promised order."""
+        ...
+
+    def delete(self, digests: Iterable[Digest]) -> int:
+        """Remove objects; only garbage collection calls this. Returns how many went."""
+        ...
+
+    def close(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,75 @@
+"""Adapters by name: a table of what ships, entry points `cauce.<group>` for others.
+
+Nothing is imported until it is asked for; a missing package names the extra that brings it.
+"""
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from cauce.errors import MissingExtra, NotFound
+
+SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
+    "catalogs": {
+        "sqlite": ("cauce.adapters.catalogs.sqlite:open_catalog", ""),
+        "postgresql": ("cauce.adapters.catalogs.postgres:open_catalog", "postgres"),
+        "http": ("cauce.adapters.catalogs.http:open_catalog", ""),
+        "https": ("cauce.adapters.catalogs.http:open_catalog", ""),
+    },
+    "stores": {
+        "file": ("cauce.adapters.stores.local:open_store", ""),
+        "memory": ("cauce.adapters.stores.memory:open_store", ""),
+        "s3": ("cauce.adapters.stores.s3:open_store", ""),
+        "http": ("cauce.adapters.stores.http:open_store", ""),
+        "https": ("cauce.adapters.stores.http:open_store", ""),
+    },
+    "formats": {
+        "dvc": ("cauce.adapters.formats.dvc", ""),
+        "image": ("cauce.adapters.formats.image", "images"),
+    },
+    "frameworks": {"sklearn": ("cauce.adapters.frameworks.sklearn", "sklearn")},
+    "runtimes": {"onnxruntime": ("cauce.adapters.runtimes.onnxruntime", "onnx")},
+    "detectors": {"histogram": ("cauce.adapters.detectors.histogram", "")},
+    "executors": {"local": ("cauce.adapters.executors.local", "")},
+    "ci": {
+        "github": ("cauce.adapters.ci.github", ""),
+        "gitlab": ("cauce.adapters.ci.gitlab", ""),
+        "jenkins": ("cauce.adapters.ci.jenkins", ""),
+    },
+    "targets": {"docker": ("cauce.adapters.targets.docker", "")},
+}
+"""Group -> name -> (module or module:attribute, extra that brings its packages)."""
+
+
+def names(group: str) -> list[str]:
+    """List the adapters of a group, shipped and installed."""
+    found = {point.name for point in entry_points(group=f"cauce.{group}")}
+    return sorted(found | set(SHIPPED.get(group, {})))
+
+
+def load(group: str, name: str) -> Any:
+    """Import an adapter: a module, or the attribute that the table names.
+
+    Raises:
+        NotFound: No adapter has that name.
+        MissingExtra: A package that it needs is not installed.
+    """
+    shipped = SHIPPED.get(group, {}).get(name)
+    if shipped is None:
+        for point in entry_points(group=f"cauce.{group}", name=name):
+            return point.load()
+        raise NotFound(
+            f"no adapter {name!r} in {group}", hint=f"known: {', '.join(names(group)) or 'none'}"
+        )
+    target, extra = shipped
+    module, _, attribute = target.partition(":")
+    try:
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] == "cauce":
+            raise
+        raise MissingExtra(
+            f"{group}/{name} needs the package {error.name}",
+            hint=f"pip install 'cauce[{extra or group}]'",
+        ) from error
+    return getattr(loaded, attribute) if attribute else loaded

@@ -1,0 +1,1 @@
+"""Room `label`: see docs/label.md."""

@@ -1,0 +1,1 @@
+"""Room `ship`: see docs/ship.md."""

@@ -1,0 +1,1 @@
+"""Room `watch`: see docs/watch.md."""

@@ -1,0 +1,1 @@
+"""Suites, faults and strategies, for us and for authors of plug-ins."""

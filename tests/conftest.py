@@ -1,0 +1,40 @@
+"""Fixtures that every test may use: a workspace of its own at `tmp_path`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cauce.kernel import workspace
+from cauce.kernel.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own git and Cauce settings out of the tests."""
+    for name in ("CAUCE_RUN", "CAUCE_CATALOG", "CAUCE_OBJECTS", "CAUCE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (
+        ("GIT_AUTHOR_NAME", "Test"),
+        ("GIT_AUTHOR_EMAIL", "test@localhost"),
+        ("GIT_COMMITTER_NAME", "Test"),
+        ("GIT_COMMITTER_EMAIL", "test@localhost"),
+        ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ):
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty project folder."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "cauce.toml").write_text('project = "test"\n')
+    return root
+
+
+@pytest.fixture
+def ws(project: Path) -> Iterator[Workspace]:
+    """A workspace with an embedded catalogue and store."""
+    with workspace.open_local(project, agent="user:test") as opened:
+        yield opened
