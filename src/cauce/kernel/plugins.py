@@ -27,6 +27,7 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
         "dvc": ("cauce.adapters.formats.dvc", ""),
         "image": ("cauce.adapters.formats.image", "images"),
     },
+    "samples": {"digits": ("cauce.adapters.samples.digits", "demo")},
     "frameworks": {"sklearn": ("cauce.adapters.frameworks.sklearn", "sklearn")},
     "runtimes": {"onnxruntime": ("cauce.adapters.runtimes.onnxruntime", "onnx")},
     "detectors": {"histogram": ("cauce.adapters.detectors.histogram", "")},

@@ -1,0 +1,26 @@
+"""`python -m bench NAME`: run the benchmarks of one capability, in the order of their names."""
+
+import importlib
+import pkgutil
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Run every module of the folder `bench/NAME`, or only those named after it."""
+    name, *only = sys.argv[1:]
+    folder = Path(__file__).parent / name
+    if not folder.is_dir():
+        sys.stderr.write(f"error: no benchmark {name!r}\n")
+        return 3
+    found = [item.name for item in pkgutil.iter_modules([str(folder)])]
+    for module in found:
+        if not only or module in only:
+            sys.stdout.write(f"\n== {name}.{module}\n")
+            sys.stdout.flush()
+            importlib.import_module(f"bench.{name}.{module}").main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

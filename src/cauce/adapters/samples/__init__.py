@@ -1,0 +1,1 @@
+"""Adapters of the group `samples`: real data sets that ship inside packages."""
