@@ -84,3 +84,10 @@ class Unsupported(CauceError, RuntimeError):
 
     exit_code = 10
     status = 501
+
+
+class Unwritable(CauceError, OSError):
+    """A place that must be written is full or read-only; nothing there is half-written."""
+
+    exit_code = 11
+    status = 507

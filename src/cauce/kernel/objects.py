@@ -5,13 +5,36 @@ Members live in `cauce.adapters.stores` (local, memory, s3, http) and all pass
 `cauce.kernel.wrappers` and are stores themselves.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 
+from cauce.kernel.digest import split
 from cauce.kernel.entities import Digest
+
+_KEY = re.compile(r"files/(md5|sha256)/([0-9a-f]{2})/([0-9a-f]+(?:\.dir)?)\Z")
+
+
+def key(digest: str) -> str:
+    """Give the place of an object below any store's root; `Invalid` for a malformed digest."""
+    split(digest)
+    algorithm, _, name = digest.partition(":")
+    return f"files/{algorithm}/{name[:2]}/{name[2:]}"
+
+
+def named(key: str) -> Digest | None:
+    """Give the digest that a place stands for, None when it is no object's place."""
+    match = _KEY.match(key)
+    if match is None:
+        return None
+    try:
+        split(found := f"{match[1]}:{match[2]}{match[3]}")
+    except ValueError:
+        return None
+    return Digest(found)
 
 
 class ObjectInfo(Struct, frozen=True, kw_only=True):
