@@ -4,6 +4,28 @@ Written from the format as an unmodified DVC 3 reads and writes it (docs/data.md
 `plugins.load("formats", "dvc")`; packages for YAML and patterns load when first needed.
 """
 
-from cauce.adapters.formats.dvc.config import cache_dir
+from cauce.adapters.formats.dvc.config import cache_dir, create, load, no_scm
+from cauce.adapters.formats.dvc.files import DvcFile, Output, read, write
+from cauce.adapters.formats.dvc.gitignore import hide, tracked
+from cauce.adapters.formats.dvc.ignore import Ignore, find
+from cauce.adapters.formats.dvc.lock import locked
+from cauce.adapters.formats.dvc.tree import dump, name, parse
 
-__all__ = ["cache_dir"]
+__all__ = [
+    "DvcFile",
+    "Ignore",
+    "Output",
+    "cache_dir",
+    "create",
+    "dump",
+    "find",
+    "hide",
+    "load",
+    "locked",
+    "name",
+    "no_scm",
+    "parse",
+    "read",
+    "tracked",
+    "write",
+]

@@ -1,0 +1,100 @@
+"""`.dvcignore`: which paths of a project DVC does not see, and where its `.dvc` files are."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cauce.errors import Invalid
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+_ALWAYS = frozenset({".git", ".hg", ".dvc", ".cauce"})
+
+
+class Ignore:
+    """The `.dvcignore` files of a project; ask about a folder before what is in it.
+
+    A path is also ignored when a folder above it is: whoever walks does not enter those, so the
+    answer is about the path itself.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._specs: dict[str, GitIgnoreSpec | None] = {}
+
+    def __call__(self, path: str, *, folder: bool) -> bool:
+        """Tell whether a path is ignored.
+
+        Args:
+            path: Relative to the root, POSIX.
+            folder: Whether it is a folder.
+        """
+        parent, _, base = path.rpartition("/")
+        if base in _ALWAYS:
+            return True
+        while True:  # the deepest file that says something wins, as in git
+            spec = self._spec(parent)
+            if spec is not None:
+                below = path[len(parent) + 1 :] if parent else path
+                verdict = spec.check_file(below + "/" if folder else below).include
+                if verdict is not None:
+                    return bool(verdict)
+            if not parent:
+                return False
+            parent = parent.rpartition("/")[0]
+
+    def above(self, path: str) -> bool:
+        """Tell whether a folder or any folder above it is ignored."""
+        parts = path.split("/")
+        return any(self("/".join(parts[:end]), folder=True) for end in range(1, len(parts) + 1))
+
+    def _spec(self, folder: str) -> "GitIgnoreSpec | None":
+        """Read the patterns of one folder, once."""
+        if folder not in self._specs:
+            self._specs[folder] = self._read(self.root / folder / ".dvcignore")
+        return self._specs[folder]
+
+    def _read(self, path: Path) -> "GitIgnoreSpec | None":
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (UnicodeDecodeError, PermissionError, IsADirectoryError) as error:
+            raise Invalid(f"{path} cannot be read: {error}") from error
+        lines = [line.strip() for line in text.splitlines()]
+        lines = [line for line in lines if line and not line.startswith("#")]
+        if not lines:
+            return None
+        from pathspec import GitIgnoreSpec  # late: most projects have no pattern
+
+        try:
+            return GitIgnoreSpec.from_lines(lines)
+        except ValueError as error:
+            raise Invalid(f"{path}: {error}") from error
+
+
+def find(root: Path) -> Iterator[Path]:
+    """Find the `.dvc` files of a project, in order of path.
+
+    Ignored folders are not entered, nor are projects inside the project, nor links.
+    """
+    ignored = Ignore(root)
+    stack = [""]
+    while stack:
+        folder = stack.pop()
+        below = []
+        with os.scandir(root / folder) as listing:
+            items = sorted(listing, key=lambda item: item.name)
+        if folder and any(item.name == ".dvc" and item.is_dir() for item in items):
+            continue
+        data = {item.name.removesuffix(".dvc") for item in items if item.name.endswith(".dvc")}
+        for item in items:
+            path = f"{folder}/{item.name}" if folder else item.name
+            if item.is_dir(follow_symlinks=False):
+                if item.name not in data and not ignored(path, folder=True):
+                    below.append(path)
+            elif item.name.endswith(".dvc") and item.is_file() and not ignored(path, folder=False):
+                yield root / path
+        stack.extend(reversed(below))
