@@ -1,7 +1,7 @@
 """The object store's contract: bytes named by their digest.
 
 Members live in `cauce.adapters.stores` (local, memory, s3, http) and all pass
-`cauce.testing.suites.StoreSuite`. Wrappers (retry, cache, verification) are in
+`cauce.testing.store_suite.StoreSuite`. Wrappers (retry, cache, verification) are in
 `cauce.kernel.wrappers` and are stores themselves.
 """
 

@@ -103,7 +103,9 @@ class MemoryStore:
 
     def delete(self, digests: Iterable[Digest]) -> int:
         """Remove objects; only garbage collection calls this."""
-        return sum(self._objects.pop(name, None) is not None for name in digests)
+        wanted = set(digests)
+        names.check(wanted)
+        return sum(self._objects.pop(name, None) is not None for name in wanted)
 
     def close(self) -> None:
         """Keep the objects: a closed store of this kind is only let go."""
