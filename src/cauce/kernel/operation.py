@@ -182,3 +182,8 @@ def every() -> list[Operation]:
         importlib.import_module(module)
     order = list(MODULES)
     return sorted(_REGISTRY.values(), key=lambda op: (order.index(op.group), op.name))
+
+
+def registered(group: str) -> list[Operation]:
+    """List the operations of a group whose module has been imported."""
+    return [op for op in _REGISTRY.values() if op.group == group]

@@ -1,0 +1,21 @@
+"""The command `cauce`; `python -m cauce` is the same."""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] in (["--version"], ["-V"]):  # before anything else is imported
+        from cauce import __version__
+
+        print(f"cauce {__version__}")
+        return 0
+    from cauce.faces import cli
+
+    return cli.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
