@@ -2,7 +2,10 @@
 
 import os
 import random
+import re
 import time
+
+from cauce.errors import Invalid
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _FIRST = (
@@ -38,3 +41,20 @@ def readable(seed: str) -> str:
     """Make a name such as `tidal-weir-42` from an id; the same id gives the same name."""
     rng = random.Random(seed)  # noqa: S311 - a name, not a secret
     return f"{rng.choice(_FIRST)}-{rng.choice(_SECOND)}-{rng.randint(1, 99)}"
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise `Invalid` unless a name that a person chose fits a ref, a path and an address.
+
+    Args:
+        what: What is named, for the error: `model`, `deployment`.
+        name: The name.
+    """
+    if not _NAME.match(name):
+        raise Invalid(
+            f"{name[:120]!r} cannot name a {what}",
+            hint="use letters, digits, dot, dash and underscore, at most 100, no dash first",
+        )

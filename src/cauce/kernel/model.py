@@ -27,7 +27,7 @@ Dtype = Literal[
 ]  # fmt: skip
 
 
-class Meaning(Entity, frozen=True, omit_defaults=False):
+class Meaning(Entity, frozen=True):
     """What one row of numbers stands for.
 
     Attributes:

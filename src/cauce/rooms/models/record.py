@@ -1,0 +1,130 @@
+"""What the room writes down: one run with its edges, reports as manifests, and reading them."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from cauce.errors import Damaged, NotFound
+from cauce.kernel import ids, manifest
+from cauce.kernel.entities import (
+    Commit,
+    Digest,
+    Edge,
+    Entry,
+    Manifest,
+    Run,
+    RunId,
+    Version,
+)
+
+if TYPE_CHECKING:
+    from cauce.kernel.workspace import Workspace
+
+T = TypeVar("T")
+
+
+def run_id() -> RunId:
+    """Make the id of a run that is about to happen, so that reports can name it."""
+    return RunId(ids.new_id())
+
+
+def store(
+    ws: "Workspace", kind: str, name: str, files: Mapping[str, bytes], labels: Mapping[str, str]
+) -> Version:
+    """Store files and their manifest; the row is ready for a commit."""
+    digests = ws.objects.put(list(files.values()))
+    entries = tuple(
+        Entry(path=path, digest=found, size=len(data))
+        for (path, data), found in zip(files.items(), digests, strict=True)
+    )
+    return ws.put_manifest(Manifest(kind=kind, entries=entries, labels=dict(labels)), name)
+
+
+def commit(
+    ws: "Workspace",
+    run: Run,
+    *,
+    used: Sequence[tuple[Digest, str]],
+    generated: Sequence[tuple[Version, str]],
+) -> Commit:
+    """Put a finished run, what it used and what it generated into one transaction.
+
+    Args:
+        run: Its start is set; its end becomes now.
+        used: Versions with their roles.
+        generated: New versions with their roles.
+    """
+    ended = msgspec.structs.replace(run, status="finished", ended=ws.now(), agent=ws.agent)
+    edges = [
+        Edge(run=run.id, direction="used", version=version, role=role) for version, role in used
+    ]
+    edges += [
+        Edge(run=run.id, direction="generated", version=version.id, role=role)
+        for version, role in generated
+    ]
+    return Commit(
+        runs=(ended,),
+        versions=tuple(version for version, _ in generated),
+        edges=tuple(edges),
+        agent=ws.agent,
+    )
+
+
+def read(ws: "Workspace", tree: Manifest, path: str, type: type[T]) -> T:
+    """Read a JSON file of a version.
+
+    Raises:
+        Damaged: The version lacks it, or it has another form.
+    """
+    data = ws.objects.get(manifest.entry(tree, path).digest)
+    try:
+        return msgspec.json.decode(data, type=type)
+    except msgspec.DecodeError as error:
+        raise Damaged(f"{path} has not the form expected: {error}") from error
+
+
+def runs_over(
+    ws: "Workspace", version: Digest, kind: str, roles: Sequence[str], *, limit: int = 50
+) -> list[Run]:
+    """List the runs of a kind that used a version in one of these roles, newest first."""
+    found = [
+        edge.run
+        for edge in ws.catalog.edges(version=version)
+        if edge.direction == "used" and edge.role in roles
+    ]
+    runs: list[Run] = []
+    for id in sorted(set(found), reverse=True):
+        run = ws.catalog.run(id)
+        if run.kind == kind and run.status == "finished":
+            runs.append(run)
+        if len(runs) == limit:
+            break
+    return runs
+
+
+def generated(ws: "Workspace", run: RunId, role: str) -> Version | None:
+    """Find what a run generated in a role, the last when there are several."""
+    found = [
+        edge.version
+        for edge in ws.catalog.edges(run=run)
+        if edge.direction == "generated" and edge.role == role
+    ]
+    return ws.catalog.version(found[-1]) if found else None
+
+
+def find_run(ws: "Workspace", spec: str) -> Run:
+    """Find a training run by id, unique prefix, name, or `latest` for the newest finished one.
+
+    Raises:
+        NotFound: There is none.
+    """
+    if spec == "latest":
+        newest = ws.catalog.runs("train", status="finished", limit=1)
+        if not newest:
+            raise NotFound(
+                "no training run has finished", hint="cauce track run -- python train.py"
+            )
+        return newest[0]
+    named = ws.catalog.runs("train", name=spec, limit=1)
+    return named[0] if named else ws.catalog.run(RunId(spec))
