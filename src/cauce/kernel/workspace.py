@@ -87,8 +87,9 @@ class Workspace:
 
     @cached_property
     def agent(self) -> str:
-        """Who acts, for lineage: `user:name`."""
-        return self._agent or f"user:{self.settings['user'] or _person(self.root)}"
+        """Who acts, for lineage: `user:name`, or `service:name` where the setting says so."""
+        who = str(self.settings["user"] or _person(self.root))
+        return self._agent or (who if who.startswith("service:") else f"user:{who}")
 
     @property
     def folder(self) -> Path:
