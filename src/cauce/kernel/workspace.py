@@ -88,8 +88,10 @@ class Workspace:
     @cached_property
     def agent(self) -> str:
         """Who acts, for lineage: `user:name`, or `service:name` where the setting says so."""
+        if self._agent:
+            return self._agent
         who = str(self.settings["user"] or _person(self.root))
-        return self._agent or (who if who.startswith("service:") else f"user:{who}")
+        return who if who.startswith("service:") else f"user:{who}"
 
     @property
     def folder(self) -> Path:
