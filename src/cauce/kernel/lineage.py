@@ -6,14 +6,19 @@ one indexed join, and the query needs no knowledge of what a node is.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from cauce.errors import Invalid, NotFound
 from cauce.kernel import rows
-from cauce.kernel.entities import Edge, Graph, Node
+from cauce.kernel.entities import Digest, Edge, Graph, Node, RunId
 
 if TYPE_CHECKING:
     from cauce.kernel.sql import Session
+
+Way = Literal["up", "down", "both"]
+"""What a thing stands on, what stands on it, or the two."""
 
 # `UNION` without a depth visits each node once, so cycles and diamonds cost nothing; both databases
 # walk the queue first in, first out, and stop as soon as the limit is met. Depths follow from the
@@ -66,6 +71,22 @@ def graph(session: "Session", start: str, *, direction: str, limit: int) -> Grap
     known = {node.id for node in nodes}
     joined = tuple(edge for edge in edges if edge.run in known and edge.version in known)
     return Graph(start=start, nodes=nodes, edges=joined, truncated=truncated)
+
+
+def prediction(id: str, deployment: str, at: float) -> Node:
+    """Make the node of a prediction, which is no row of the catalogue."""
+    return Node(id=id, type="prediction", kind="prediction", name=deployment, at=at)
+
+
+def before(node: Node, graph: Graph) -> Graph:
+    """Put a prediction before the upward graph of the deployment that made it."""
+    edge = Edge(run=RunId(node.id), direction="used", version=Digest(graph.start))
+    return Graph(
+        start=node.id,
+        nodes=(node, *(replace(other, depth=other.depth - 1) for other in graph.nodes)),
+        edges=(edge, *graph.edges),
+        truncated=graph.truncated,
+    )
 
 
 def _between(session: "Session", ids: Sequence[str]) -> list[Edge]:

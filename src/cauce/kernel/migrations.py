@@ -36,7 +36,7 @@ KERNEL: tuple[Step, ...] = (first_tables,)
 
 def applied(database: "Database", component: str) -> int:
     """Read how many steps of a component a database has seen."""
-    if not database.has_table("migrations"):
+    if "migrations" not in database.tables():
         return 0
     found = database.read("SELECT MAX(version) FROM migrations WHERE component = ?", (component,))
     return int(found[0][0] or 0)

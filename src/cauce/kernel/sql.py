@@ -78,8 +78,8 @@ class Database(Protocol):
         """
         ...
 
-    def has_table(self, name: str) -> bool:
-        """Tell whether a table exists."""
+    def tables(self) -> list[str]:
+        """List the tables by name."""
         ...
 
     def check(self) -> list[str]:
@@ -136,6 +136,10 @@ class SqlCatalog:
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """Run one reading statement by itself."""
         return self._database.read(sql, args)
+
+    def tables(self) -> list[str]:
+        """List all tables by name, the rooms' own included."""
+        return self._database.tables()
 
     def ensure(self, component: str, *scripts: str) -> None:
         """Create a room's own tables, or bring them up to date.

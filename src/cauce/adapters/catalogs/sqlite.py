@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cauce.errors import CauceError, Conflict, Damaged, Denied, Invalid, Unavailable
+from cauce.errors import CauceError, Conflict, Damaged, Invalid, Unavailable, Unwritable
 from cauce.kernel.rows import Row
 from cauce.kernel.sql import SqlCatalog
 
@@ -84,10 +84,10 @@ class SqliteDatabase:
             self._owner = None
             self._writer.release()
 
-    def has_table(self, name: str) -> bool:
-        """See `Database.has_table`."""
-        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-        return bool(self.read(sql, (name,)))
+    def tables(self) -> list[str]:
+        """See `Database.tables`."""
+        sql = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        return [row[0] for row in self.read(sql) if not row[0].startswith("sqlite_")]
 
     def check(self) -> list[str]:
         """See `Database.check`."""
@@ -159,11 +159,11 @@ class SqliteDatabase:
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             return Damaged(f"{what} is damaged: {error}", hint="restore it from a backup")
         if name.startswith("SQLITE_FULL"):
-            return Unavailable(
+            return Unwritable(
                 f"{what} cannot grow: the disk is full", hint="free some space; nothing was changed"
             )
         if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
-            return Denied(f"{what} is read-only", hint="check who owns the file and its folder")
+            return Unwritable(f"{what} is read-only", hint="check who owns the file and its folder")
         if name.startswith(("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
             return Conflict(f"a row with this key exists already: {error}")
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR")):

@@ -1,0 +1,63 @@
+"""Helpers for renderers: aligned columns, sizes, times, short digests."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cauce.faces.text import scalar
+from cauce.kernel.digest import short
+
+__all__ = ["ago", "columns", "short", "size", "when"]
+
+
+def columns(
+    head: Sequence[str], body: Sequence[Sequence[Any]], *, right: str = ""
+) -> Iterator[str]:
+    """Align cells in columns under a head.
+
+    Args:
+        head: One word a column.
+        body: Rows; cells are written as text, control characters made visible.
+        right: Names of the columns that are aligned to the right, with blanks between.
+    """
+    table = [list(head), *([scalar(cell) for cell in row] for row in body)]
+    widths = [max(len(row[index]) for row in table) for index in range(len(head))]
+    rights = set(right.split())
+    for row in table:
+        cells = [
+            cell.rjust(width) if name in rights else cell.ljust(width)
+            for name, cell, width in zip(head, row, widths, strict=True)
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def size(count: int) -> str:
+    """Write bytes for people: `1.4 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5 or unit == "TB":
+            return f"{value:.1f} {unit}"
+    raise AssertionError("unreachable")
+
+
+def when(at: float | None) -> str:
+    """Write a time on the local clock, to the second; nothing for None."""
+    if at is None:
+        return ""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def ago(at: float | None, *, now: float | None = None) -> str:
+    """Write how long ago a time was: `5 min ago`; nothing for None."""
+    if at is None:
+        return ""
+    seconds = (time.time() if now is None else now) - at
+    if seconds < 1:
+        return "now"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
