@@ -82,6 +82,11 @@ def split(digest: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
+def same(wanted: str, found: str) -> bool:
+    """Compare a name with what bytes hash to; `.dir` says what bytes mean, not what they are."""
+    return wanted.removesuffix(".dir") == found
+
+
 def check(digests: Iterable[str]) -> None:
     """Raise `Invalid` unless each is a well-formed digest."""
     for digest in digests:

@@ -5,13 +5,17 @@ Members live in `cauce.adapters.stores` (local, memory, s3, http) and all pass
 `cauce.kernel.wrappers` and are stores themselves.
 """
 
+import errno
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 
+from cauce.errors import Unwritable
 from cauce.kernel.digest import split
 from cauce.kernel.entities import Digest
 
@@ -35,6 +39,47 @@ def named(key: str) -> Digest | None:
     except ValueError:
         return None
     return Digest(found)
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn the system's refusals to write below a folder into `Unwritable`."""
+    try:
+        yield
+    except OSError as error:
+        elsewhere = error.filename is not None and not str(error.filename).startswith(str(place))
+        if error.errno not in _FULL | _READ_ONLY or elsewhere:
+            raise
+        raise Unwritable(
+            f"cannot write to {place}: {error.strerror}",
+            hint="free some space" if error.errno in _FULL else "make the folder writable",
+        ) from error
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[BinaryIO]:
+    """Write a file under a temporary name in its folder; it gets its own name when all went well.
+
+    Missing folders are made. A killed process leaves `.cauce-….tmp` behind.
+    """
+    temporary = target.parent / f".cauce-{secrets.token_hex(8)}.tmp"
+    with writing(target.parent):
+        try:
+            stream = temporary.open("xb")
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stream = temporary.open("xb")
+        try:
+            with stream:
+                yield stream
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 class ObjectInfo(Struct, frozen=True, kw_only=True):

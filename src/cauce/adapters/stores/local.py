@@ -7,7 +7,6 @@ docs/decisions/0003 says what survives what, and what it costs.
 """
 
 import ctypes
-import errno
 import os
 import secrets
 import stat
@@ -17,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from cauce.errors import Conflict, Damaged, Invalid, NotFound, Unwritable
+from cauce.errors import Conflict, Damaged, Invalid, NotFound
 from cauce.kernel import digest as names
 from cauce.kernel import objects
 from cauce.kernel.config import Settings
@@ -37,15 +36,6 @@ that collection leaves it alone until the commit that will refer to it."""
 _SETTLE_COUNT, _SETTLE_BYTES = 4096, 1 << 30
 _FEW = 4
 """Up to so many files are flushed one by one; more are flushed by one `syncfs`."""
-
-_REFUSED = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-}
 
 
 def open_store(url: str, root: Path, settings: Settings) -> "LocalStore":  # noqa: ARG001
@@ -104,7 +94,7 @@ class LocalStore:
             temporary, descriptor = batch.create()
             with _closing(descriptor):
                 found, size = _copy(source, descriptor, algorithm)
-        if wanted is not None and not _same(wanted, found):
+        if wanted is not None and not names.same(wanted, found):
             raise Conflict(f"{path} changed while it was read", hint="run the command again")
         target = self._file(wanted or found)
         if wanted is None and (target in batch.placed or self._keep(target, found, size)):
@@ -120,7 +110,7 @@ class LocalStore:
                 data = stream.readall()
         except (FileNotFoundError, NotADirectoryError):
             raise self._missing(digest) from None
-        if not _same(digest, names.of(data, digest.partition(":")[0])):
+        if not names.same(digest, names.of(data, digest.partition(":")[0])):
             raise self._damaged(digest)
         return data
 
@@ -139,18 +129,10 @@ class LocalStore:
             source = os.open(self._file(digest), os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             raise self._missing(digest) from None
-        with _closing(source), _refusals(target.parent):
-            temporary = f"{target.parent}/.cauce-{secrets.token_hex(8)}.tmp"
-            descriptor = _create(temporary, 0o666)
-            try:
-                with _closing(descriptor):
-                    found, _ = _copy(source, descriptor, digest.partition(":")[0])
-                if not _same(digest, found):
-                    raise self._damaged(digest)
-                os.replace(temporary, target)
-            except BaseException:
-                _remove(temporary)
-                raise
+        with _closing(source), objects.beside(target) as stream:
+            found, _ = _copy(source, stream.fileno(), digest.partition(":")[0])
+            if not names.same(digest, found):
+                raise self._damaged(digest)
 
     def path(self, digest: Digest) -> Path | None:
         """Give the object's file, None when it is not in the store."""
@@ -183,7 +165,7 @@ class LocalStore:
 
     def delete(self, digests: Iterable[Digest]) -> int:
         """Remove objects; only garbage collection calls this."""
-        with _refusals(self.root):
+        with objects.writing(self.root):
             return sum(_remove(self._file(name)) for name in digests)
 
     def close(self) -> None:
@@ -227,7 +209,7 @@ class LocalStore:
     @contextmanager
     def _batch(self) -> Iterator["_Batch"]:
         """Write several objects and make them durable together."""
-        with _refusals(self.root):
+        with objects.writing(self.root):
             batch = _Batch(str(self.root))
             if not self._tidied:
                 self._tidied = True
@@ -301,23 +283,6 @@ class _Batch:
 
 
 @contextmanager
-def _refusals(place: Path) -> Iterator[None]:
-    """Say clearly when the disk is full or may not be written."""
-    try:
-        yield
-    except OSError as error:
-        ours = error.filename is None or str(error.filename).startswith(str(place))
-        if error.errno not in _REFUSED or not ours:
-            raise
-        raise Unwritable(
-            f"cannot write to {place}: {error.strerror}",
-            hint="free some space"
-            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-            else "make the folder writable",
-        ) from error
-
-
-@contextmanager
 def _closing(descriptor: int) -> Iterator[None]:
     try:
         yield
@@ -353,18 +318,13 @@ def _copy(source: int, target: int, algorithm: str) -> tuple[Digest, int]:
     return Digest(f"{algorithm}:{state.hexdigest()}"), size
 
 
-def _same(wanted: str, found: str) -> bool:
-    """Compare digests; the suffix `.dir` says what bytes mean, not what they are."""
-    return wanted.removesuffix(".dir") == found
-
-
 def _vouch(file: str, name: Digest) -> bool:
     """Hash a file that is not trusted yet and, when it is whole, trust it."""
     try:
         found = names.of_file(Path(file), (name.partition(":")[0],))[0]
     except (FileNotFoundError, IsADirectoryError):
         return False
-    if not _same(name, found):
+    if not names.same(name, found):
         return False
     with suppress(OSError):  # read-only, or somebody else's: it is hashed again the next time
         _flush(file)

@@ -1,7 +1,6 @@
 """Objects in memory: `memory:`, gone with the process; for tests and dry runs."""
 
 import io
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import BinaryIO
 
 from cauce.errors import Conflict, Damaged, Invalid, NotFound
 from cauce.kernel import digest as names
+from cauce.kernel import objects
 from cauce.kernel.config import Settings
 from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectInfo
@@ -51,7 +51,7 @@ class MemoryStore:
             raise Invalid(f"{path} is not a regular file")
         data = path.read_bytes()
         found = names.of(data, wanted.partition(":")[0] if wanted else "sha256")
-        if wanted is not None and wanted.removesuffix(".dir") != found:
+        if wanted is not None and not names.same(wanted, found):
             raise Conflict(f"{path} changed while it was read", hint="run the command again")
         self._objects[wanted or found] = (data, time.time())
         return wanted or found
@@ -59,7 +59,7 @@ class MemoryStore:
     def get(self, digest: Digest) -> bytes:
         """Read a whole object, verified."""
         data = self._find(digest)[0]
-        if names.of(data, digest.partition(":")[0]) != digest.removesuffix(".dir"):
+        if not names.same(digest, names.of(data, digest.partition(":")[0])):
             raise Damaged(f"the object {digest} is damaged: its bytes are not what its name says")
         return data
 
@@ -72,14 +72,8 @@ class MemoryStore:
     def fetch(self, digest: Digest, target: Path) -> None:
         """Write an object to a file, verified, beside-then-rename; parents are made."""
         data = self.get(digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.parent / f".cauce-{secrets.token_hex(8)}.tmp"
-        try:
-            beside.write_bytes(data)
-            beside.replace(target)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        with objects.beside(target) as stream:
+            stream.write(data)
 
     def path(self, digest: Digest) -> Path | None:
         """Give None: nothing has a file here."""
