@@ -47,6 +47,11 @@ SETTINGS = (
     Setting("user", "", "Who acts, for lineage; empty: git's user.name, then the login name."),
     Setting("server.host", "127.0.0.1", "Address that `cauce up` listens on."),
     Setting("server.port", 8765, "Port that `cauce up` listens on; 0: any free one."),
+    Setting(
+        "server.names",
+        "",
+        "Further host names that the server answers to, separated by commas; loopback always.",
+    ),
     Setting("s3.endpoint", "", "Address of an S3-compatible server; empty: AWS."),
     Setting("s3.region", "us-east-1", "Region of the S3 bucket."),
     Setting("s3.allow_http", False, "Whether the S3 endpoint may be plain HTTP."),
