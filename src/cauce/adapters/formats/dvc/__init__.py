@@ -5,8 +5,8 @@ Written from the format as an unmodified DVC 3 reads and writes it (docs/data.md
 """
 
 from cauce.adapters.formats.dvc.config import cache_dir, create, load, no_scm
-from cauce.adapters.formats.dvc.files import DvcFile, Output, read, write
-from cauce.adapters.formats.dvc.gitignore import hide, tracked
+from cauce.adapters.formats.dvc.files import DvcFile, Output, inside, read, write
+from cauce.adapters.formats.dvc.gitignore import hide, tracked, versioned
 from cauce.adapters.formats.dvc.ignore import Ignore, find
 from cauce.adapters.formats.dvc.lock import locked
 from cauce.adapters.formats.dvc.tree import dump, name, parse
@@ -20,6 +20,7 @@ __all__ = [
     "dump",
     "find",
     "hide",
+    "inside",
     "load",
     "locked",
     "name",
@@ -27,5 +28,6 @@ __all__ = [
     "parse",
     "read",
     "tracked",
+    "versioned",
     "write",
 ]

@@ -169,7 +169,7 @@ def _output(root: Path, base: str, node: Node, place: str) -> Output:
     if md5 and not _MD5.match(md5):
         raise Invalid(f"{_at(item['md5'], place)}: {md5[:50]!r} is not an md5 sum")
     return Output(
-        path=_inside(root, base, _text(item["path"], place), _at(item["path"], place)),
+        path=inside(root, base, _text(item["path"], place), _at(item["path"], place)),
         md5=md5,
         size=_number(item.get("size"), place),
         nfiles=_number(item.get("nfiles"), place),
@@ -179,8 +179,15 @@ def _output(root: Path, base: str, node: Node, place: str) -> Output:
     )
 
 
-def _inside(root: Path, base: str, text: str, where: str) -> str:
-    """Give a path relative to the project, or refuse one that leaves it, also through a link."""
+def inside(root: Path, base: str, text: str, where: str) -> str:
+    """Give a path relative to the project, or refuse one that leaves it, also through a link.
+
+    Args:
+        root: Project folder.
+        base: Folder that the path is relative to, itself relative to the project.
+        text: The path as written.
+        where: What to name in the error.
+    """
     path = posixpath.normpath(posixpath.join(base, text)) if text else ""
     hint = "data must lie inside the project; add a copy of it"
     if not text or path in {".", ".."} or path.startswith(("/", "../")):

@@ -24,6 +24,11 @@ def _git(folder: Path, *arguments: str) -> int:
         return 128
 
 
+def versioned(root: Path) -> bool:
+    """Tell whether a folder lies in a git work tree."""
+    return _git(root, "rev-parse", "--is-inside-work-tree") == 0
+
+
 def tracked(path: Path) -> bool:
     """Tell whether git tracks a file, or a file below a folder."""
     return _git(path.parent, "ls-files", "--error-unmatch", "--", path.name) == 0

@@ -1,0 +1,132 @@
+"""From files of the work tree to a version."""
+
+from pathlib import Path
+
+from cauce.errors import Conflict
+from cauce.kernel import progress
+from cauce.kernel.entities import Digest, Entry, Manifest
+from cauce.kernel.workspace import Workspace
+from cauce.rooms.data import dvc, versions, worktree
+from cauce.rooms.data.entities import DatasetVersion, Initialised
+from cauce.rooms.data.worktree import Found
+
+_BATCH = 512
+
+
+def initialise(ws: Workspace) -> Initialised:
+    """Make `.dvc/` where it is missing; see `data.init`."""
+    root = ws.folder
+    format = dvc.load()
+    new = not (root / ".dvc").is_dir()
+    scm = format.versioned(root)
+    made = format.create(root, scm=scm)
+    (root / ".cauce").mkdir(exist_ok=True)
+    hidden = format.hide(root, root / ".cauce")
+    made += [hidden] if hidden else []
+    if new:
+        # A store that was opened before knew of no DVC cache to keep md5 objects in.
+        ws.__dict__.pop("objects", None)
+    return Initialised(
+        root=str(root), git=scm, made=[file.relative_to(root).as_posix() for file in made]
+    )
+
+
+def take(ws: Workspace, path: str, found: Found) -> Manifest:
+    """Store the objects of an output and make its manifest."""
+    md5s = worktree.sums(ws.folder, path, found)
+    rels = sorted(md5s)
+    for start in range(0, len(rels), _BATCH):
+        part = rels[start : start + _BATCH]
+        ws.objects.put_files(
+            [ws.folder / worktree.join(path, rel) for rel in part],
+            digests=[Digest(f"md5:{md5s[rel]}") for rel in part],
+        )
+        progress.report(f"storing {path}", start + len(part), len(rels))
+    base = path.rpartition("/")[2]
+    entries = [
+        Entry(path=rel or base, digest=Digest(f"md5:{md5s[rel]}"), size=found.files[rel].size)
+        for rel in rels
+    ]
+    if found.folder:
+        return versions.folder_tree(ws, path, entries)
+    labels = {versions.DVC: str(entries[0].digest), versions.PATH: path}
+    if found.isexec:
+        labels[versions.EXEC] = "true"
+    return Manifest(kind=versions.KIND, entries=tuple(entries), labels=labels)
+
+
+def output(tree: Manifest) -> dvc.Output:
+    """Give what a `.dvc` file says of a version."""
+    md5 = tree.labels[versions.DVC].partition(":")[2]
+    return dvc.load().Output(
+        path=tree.labels[versions.PATH],
+        md5=md5,
+        size=sum(entry.size for entry in tree.entries),
+        nfiles=len(tree.entries) if md5.endswith(".dir") else None,
+        isexec=versions.EXEC in tree.labels,
+    )
+
+
+def write_files(ws: Workspace, tree: Manifest) -> None:
+    """Let the `.dvc` file say this version, and keep git away from the data.
+
+    The caller holds DVC's lock.
+    """
+    format = dvc.load()
+    root = ws.folder
+    place = root / tree.labels[versions.PATH]
+    file = place.with_name(f"{place.name}.dvc")
+    wanted = output(tree)
+    if not file.exists() or wanted not in format.read(root, file).outs:
+        format.write(root, file, wanted)
+    format.hide(root, place)
+
+
+def add(ws: Workspace, path: Path, name: str | None, message: str) -> DatasetVersion:
+    """See `data.add`."""
+    started = ws.now()
+    place = worktree.locate(ws, path)
+    called = versions.check_name(name or place.rpartition("/")[2])
+    if not (ws.folder / ".dvc").is_dir():
+        initialise(ws)
+    _require_free(ws, place, called)
+    found = worktree.scan(ws.folder, place)
+    worktree.require_storable(place, found)
+    tree = take(ws, place, found)
+    run = versions.make_run(
+        ws,
+        "add",
+        called,
+        started=started,
+        params={"path": place},
+        metrics={
+            "files": float(len(tree.entries)),
+            "bytes": float(sum(entry.size for entry in tree.entries)),
+        },
+    )
+    with dvc.load().locked(ws.folder):
+        version = versions.record(ws, tree, called, run, message=message)
+        write_files(ws, tree)
+    return version
+
+
+def _require_free(ws: Workspace, path: str, name: str) -> None:
+    """Raise `Conflict` when git, another output or another data set has the place or the name."""
+    root = ws.folder
+    format = dvc.load()
+    if format.Ignore(root).above(path):
+        raise Conflict(f"{path} is ignored by .dvcignore", hint="change .dvcignore, or the path")
+    folder = path.rpartition("/")[0]
+    while folder:
+        if (root / f"{folder}.dvc").is_file():
+            raise Conflict(f"{path} is part of {folder}", hint=f"cauce data add {folder}")
+        folder = folder.rpartition("/")[0]
+    if format.tracked(root / path):
+        raise Conflict(
+            f"git tracks {path}, or files in it",
+            hint=f"take it out of git first: git rm -r --cached {path}",
+        )
+    known = versions.current(ws, name)
+    other = known.labels.get(versions.PATH, path) if known else path
+    if other != path and (root / f"{other}.dvc").is_file():
+        raise Conflict(f"the data set {name} lies at {other}", hint="give another --name")

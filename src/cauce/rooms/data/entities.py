@@ -1,0 +1,196 @@
+"""What the operations of `data` return."""
+
+from typing import Literal
+
+from cauce.kernel.entities import Digest, Entity, Entry, RunId
+
+Kind = Literal["added", "modified", "deleted", "unreadable"]
+
+
+class DatasetVersion(Entity, frozen=True):
+    """A version of a data set, with its number.
+
+    Attributes:
+        name: Data set.
+        number: `v1`, `v2`…
+        id: Version id.
+        created: When it was first committed.
+        size: Bytes of all files.
+        count: Files.
+        message: Why it was made, as given.
+        agent: Who made it.
+        run: The run that generated it.
+    """
+
+    name: str
+    number: str
+    id: Digest
+    created: float
+    size: int
+    count: int
+    message: str = ""
+    agent: str = ""
+    run: RunId | None = None
+
+
+class DatasetSummary(Entity, frozen=True):
+    """A data set in a list.
+
+    Attributes:
+        number: Number of the version that `main` points at.
+        id: Its version id.
+        files: Files of that version.
+        size: Bytes of that version.
+        created: When that version was made.
+        versions: How many numbered versions there are.
+    """
+
+    name: str
+    number: str
+    id: Digest
+    files: int
+    size: int
+    created: float
+    versions: int
+
+
+class Share(Entity, frozen=True):
+    """How many files of a version lie in one class folder of one split.
+
+    Attributes:
+        split: First folder of the path, empty for files at the top.
+        label: Second folder, empty when the files lie directly in the split.
+    """
+
+    split: str
+    label: str
+    count: int
+
+
+class Folder(Entity, frozen=True):
+    """A folder of a version, with everything below it."""
+
+    path: str
+    files: int
+    size: int
+
+
+class DatasetPage(Entity, frozen=True):
+    """A version as one looks into it.
+
+    Attributes:
+        balance: Files by split and class, of the whole version.
+        folders: Folders directly below the prefix.
+        entries: Files directly below the prefix, one page of them.
+        next: What to pass as `after` for the next page; empty on the last.
+    """
+
+    version: DatasetVersion
+    balance: list[Share]
+    folders: list[Folder]
+    entries: list[Entry]
+    next: str = ""
+
+
+class Renamed(Entity, frozen=True):
+    """Bytes that are under another path."""
+
+    old: str
+    new: str
+
+
+class DatasetDiff(Entity, frozen=True):
+    """What differs between two versions; lists hold the first 200 paths.
+
+    Attributes:
+        balance_old: Files by split and class before.
+        balance_new: And after.
+    """
+
+    old: DatasetVersion
+    new: DatasetVersion
+    added: int
+    removed: int
+    changed: int
+    renamed: int
+    added_paths: list[str]
+    removed_paths: list[str]
+    changed_paths: list[str]
+    renamed_paths: list[Renamed]
+    balance_old: list[Share]
+    balance_new: list[Share]
+
+
+class Change(Entity, frozen=True):
+    """One file that differs from what its `.dvc` file says.
+
+    Attributes:
+        path: Relative to the project.
+        change: `unreadable`: a broken link, a device, or not allowed to be read.
+    """
+
+    path: str
+    change: Kind
+
+
+class OutStatus(Entity, frozen=True):
+    """How one tracked path stands.
+
+    Attributes:
+        path: The data, relative to the project.
+        file: Its `.dvc` file.
+        state: `unsupported`: written by version 2 of DVC.
+        version: `name@number` that the `.dvc` file stands for, empty when the catalogue has none.
+        sample: The first changes, at most 20.
+        missing: Objects that the `.dvc` file needs and the store lacks.
+    """
+
+    path: str
+    file: str
+    state: Literal["unchanged", "modified", "deleted", "unsupported"]
+    version: str = ""
+    unchanged: int = 0
+    modified: int = 0
+    added: int = 0
+    deleted: int = 0
+    sample: tuple[Change, ...] = ()
+    missing: int = 0
+
+
+class OutCheckout(Entity, frozen=True):
+    """What a checkout did to one path.
+
+    Attributes:
+        version: `name@number`, when one was asked for.
+        written: Files restored or replaced.
+        removed: Files taken away; their bytes are in the store, unless force was given.
+        unchanged: Files left alone because they were right.
+        kept: Files that belong to no stored version and were left, at most 20.
+    """
+
+    path: str
+    version: str
+    written: int
+    removed: int
+    unchanged: int
+    kept: tuple[str, ...] = ()
+
+
+class CheckoutReport(Entity, frozen=True):
+    """What a checkout did."""
+
+    outs: list[OutCheckout]
+
+
+class Initialised(Entity, frozen=True):
+    """What `init` made.
+
+    Attributes:
+        root: Project folder.
+        git: Whether it lies in a git repository.
+        made: Files that were made, relative to the project; empty when all were there.
+    """
+
+    root: str
+    git: bool
+    made: list[str]

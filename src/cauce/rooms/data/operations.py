@@ -1,0 +1,184 @@
+"""Operations of `data`: versions of folders, in the work tree and in the catalogue."""
+
+from pathlib import Path
+
+from cauce.errors import NotFound
+from cauce.kernel import publish
+from cauce.kernel.operation import operation
+from cauce.kernel.workspace import Workspace
+from cauce.rooms.data import adding, comparing, merging, versions
+from cauce.rooms.data import checkout as checking_out
+from cauce.rooms.data import status as comparing_files
+from cauce.rooms.data.entities import (
+    CheckoutReport,
+    DatasetDiff,
+    DatasetPage,
+    DatasetSummary,
+    DatasetVersion,
+    Initialised,
+    OutStatus,
+)
+
+
+@operation("data.init", role="writer", local=True, examples=("cauce data init",))
+def init(ws: Workspace) -> Initialised:
+    """Make the `.dvc/` folder that DVC and Cauce share; what exists is left alone."""
+    return adding.initialise(ws)
+
+
+@operation(
+    "data.add",
+    role="writer",
+    local=True,
+    examples=("cauce data add digits", 'cauce data add digits --message "more sevens"'),
+)
+def add(ws: Workspace, path: Path, *, name: str | None = None, message: str = "") -> DatasetVersion:
+    """Store a folder or file as a version of a data set, and write its `.dvc` file.
+
+    Args:
+        path: Folder or file inside the project.
+        name: Data set; the name of the folder or file when not given.
+        message: Why there is a new version.
+
+    Returns:
+        The version; `main` points at it now. Adding the same bytes twice gives the same version.
+
+    Raises:
+        Invalid: It is outside the project, holds no file, or something that cannot be stored.
+        Conflict: A file changed while it was read, or git or another data set has it.
+    """
+    return adding.add(ws, path, name, message)
+
+
+@operation(
+    "data.status",
+    local=True,
+    examples=("cauce data status", "cauce data status digits"),
+)
+def status(ws: Workspace, paths: tuple[Path, ...] = ()) -> list[OutStatus]:
+    """Compare the work tree with its `.dvc` files.
+
+    Args:
+        paths: Data, `.dvc` files, or folders above them; all when none is given.
+    """
+    return comparing_files.status(ws, paths)
+
+
+@operation(
+    "data.checkout",
+    role="writer",
+    local=True,
+    examples=("cauce data checkout", "cauce data checkout digits --version v1"),
+)
+def checkout(
+    ws: Workspace,
+    paths: tuple[Path, ...] = (),
+    *,
+    version: str | None = None,
+    force: bool = False,
+) -> CheckoutReport:
+    """Restore data from the store, as their `.dvc` files say or in another version.
+
+    Args:
+        paths: Data, `.dvc` files, or folders above them; all when none is given.
+        version: Version to switch to, `v1`, `main` or `name@v1`; the `.dvc` file follows.
+        force: Throw away files that are in no version.
+
+    Raises:
+        Conflict: A file that is in no version would be lost.
+        NotFound: An object is not in the store; nothing was changed.
+        Damaged: An object is not what its name says; files before it are restored.
+    """
+    return checking_out.checkout(ws, paths, version, force)
+
+
+@operation("data.ls", examples=("cauce data ls",))
+def ls(ws: Workspace) -> list[DatasetSummary]:
+    """List the data sets, with the version that `main` points at."""
+    found = []
+    after: tuple[str, str, str] | None = None
+    while page := ws.catalog.refs(versions.KIND, None, "main", after=after, limit=500):
+        for ref in page:
+            version = ws.catalog.version(ref.target)
+            numbered = publish.numbers(ws, versions.KIND, ref.name, "v")
+            found.append(
+                DatasetSummary(
+                    name=ref.name,
+                    number=versions.number_of(ws, ref.name, ref.target),
+                    id=ref.target,
+                    files=version.count,
+                    size=version.size,
+                    created=version.created,
+                    versions=len(numbered),
+                )
+            )
+        after = (page[-1].kind, page[-1].name, page[-1].tag)
+    return found
+
+
+@operation("data.versions", examples=("cauce data versions digits",))
+def list_versions(ws: Workspace, name: str, *, limit: int = 100) -> list[DatasetVersion]:
+    """List the versions of a data set, newest first.
+
+    Args:
+        name: Data set.
+        limit: Versions at most.
+    """
+    known = publish.numbers(ws, versions.KIND, name, "v")
+    if not known:
+        raise NotFound(f"no data set {name}", hint="`cauce data ls` lists what there is")
+    newest = sorted(known, reverse=True)[: max(0, limit)]
+    return [
+        versions.describe(ws, ws.catalog.version(known[number]), name, f"v{number}")
+        for number in newest
+    ]
+
+
+@operation(
+    "data.show", examples=("cauce data show digits", "cauce data show digits@v1 --prefix train/3")
+)
+def show(
+    ws: Workspace, spec: str, *, prefix: str = "", after: str = "", limit: int = 200
+) -> DatasetPage:
+    """Look into a version: its balance of classes, its folders and files.
+
+    Args:
+        spec: `name@version`, bare name or version id.
+        prefix: Folder to look into.
+        after: Path of the last file of the page before.
+        limit: Files at most.
+    """
+    return comparing.show(ws, spec, prefix, after, limit)
+
+
+@operation("data.diff", examples=("cauce data diff digits@v1 digits@v2",))
+def diff(ws: Workspace, old: str, new: str) -> DatasetDiff:
+    """Compare two versions by their paths and sums; no file is read.
+
+    Args:
+        old: `name@version` before.
+        new: `name@version` after.
+    """
+    return comparing.diff(ws, old, new)
+
+
+@operation("data.merge", role="writer", examples=("cauce data merge digits unsure@v1",))
+def merge(
+    ws: Workspace, name: str, annotations: str, *, into: str = "train/{label}"
+) -> DatasetVersion:
+    """File labelled items under their class, as the next version of a data set.
+
+    Args:
+        name: Data set; its `main` is what the labels are added to.
+        annotations: Annotation set, `name@version` or bare name.
+        into: Folder that an item goes to.
+
+    Returns:
+        The version; `main` points at it now. The work tree is left alone:
+        `cauce data checkout NAME --version main` brings it there.
+
+    Notes:
+        Items are taken out of `unlabelled/`. One that an earlier merge filed under another class is
+        moved. Merging the same labels again gives the same version.
+    """
+    return merging.merge(ws, name, annotations, into)

@@ -1,0 +1,130 @@
+"""How the work tree differs from what its `.dvc` files say."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from cauce.errors import NotFound, Unsupported
+from cauce.kernel.entities import Digest
+from cauce.kernel.workspace import Workspace
+from cauce.rooms.data import dvc, versions, worktree
+from cauce.rooms.data.entities import Change, Kind, OutStatus
+
+_SAMPLE = 20
+
+
+def select(ws: Workspace, paths: Sequence[Path]) -> list[tuple[str, dvc.Output]]:
+    """Find the outputs that paths mean (data, `.dvc` file, or a folder above), all when none.
+
+    Returns:
+        `.dvc` file and output, in order of path, each once.
+    """
+    format = dvc.load()
+    root = ws.folder
+    every = None
+    chosen: dict[str, tuple[str, dvc.Output]] = {}
+    for path in paths:
+        place = worktree.locate(ws, path)
+        beside = root / (place if place.endswith(".dvc") else f"{place}.dvc")
+        if beside.is_file():
+            read = format.read(root, beside)
+            found = [(read.path, out) for out in read.outs]
+            if not place.endswith(".dvc"):
+                found = [pair for pair in found if pair[1].path == place]
+        else:
+            every = _every(ws) if every is None else every
+            found = [pair for pair in every if pair[1].path.startswith(f"{place}/")]
+        if not found:
+            raise NotFound(
+                f"{place} is not versioned", hint="`cauce data status` lists what is, add it first"
+            )
+        chosen |= {out.path: (file, out) for file, out in found}
+    if not paths:
+        chosen = {out.path: (file, out) for file, out in _every(ws)}
+    return [chosen[path] for path in sorted(chosen)]
+
+
+def _every(ws: Workspace) -> list[tuple[str, dvc.Output]]:
+    format = dvc.load()
+    read = [format.read(ws.folder, file) for file in format.find(ws.folder)]
+    return [(file.path, out) for file in read for out in file.outs]
+
+
+def wanted(ws: Workspace, out: dvc.Output) -> dict[str, str]:
+    """Give path -> md5 of an output's files; a file by itself has the path "".
+
+    Raises:
+        Unsupported: Version 2 of DVC wrote it.
+        NotFound: Its `.dir` object is not in the store.
+    """
+    if out.legacy:
+        raise Unsupported(
+            f"{out.path} was added by version 2 of DVC, whose sums ignore line ends",
+            hint="dvc cache migrate --dvc-files, or add it again",
+        )
+    if not out.md5:
+        return {}
+    if not out.folder:
+        return {"": out.md5}
+    return dvc.load().parse(ws.objects.get(Digest(f"md5:{out.md5}")))
+
+
+def status(ws: Workspace, paths: Sequence[Path]) -> list[OutStatus]:
+    """See `data.status`."""
+    chosen = select(ws, paths)
+    known = _known(ws, (out for _, out in chosen))
+    return [_one(ws, file, out, known) for file, out in chosen]
+
+
+def _known(ws: Workspace, outs: Iterable[dvc.Output]) -> dict[str, str]:
+    """Find the numbered versions that sums stand for: md5 -> `name@number`."""
+    sums = {f"md5:{out.md5}" for out in outs if out.md5}
+    rows = {
+        version.id: version.labels[versions.DVC]
+        for version in ws.catalog.versions(versions.KIND, limit=1000)
+        if version.labels.get(versions.DVC) in sums
+    }
+    refs = ws.catalog.refs_to(list(rows))
+    return {
+        rows[ref.target].partition(":")[2]: f"{ref.name}@{ref.tag}"
+        for ref in sorted(refs, key=lambda ref: ref.moved)
+        if ref.kind == versions.KIND and versions.is_number(ref.tag)
+    }
+
+
+def _one(ws: Workspace, file: str, out: dvc.Output, known: dict[str, str]) -> OutStatus:
+    """Compare one output."""
+    found = worktree.scan(ws.folder, out.path)
+    basic = OutStatus(path=out.path, file=file, state="modified", version=known.get(out.md5, ""))
+    if out.legacy:
+        return replace(basic, state="unsupported")
+    new = worktree.sums(ws.folder, out.path, found)
+    try:
+        old = wanted(ws, out)
+    except NotFound:
+        # The list of names is gone, but names and sums give its own name.
+        same = bool(new) and dvc.load().name(dvc.load().dump(new)) == f"md5:{out.md5}"
+        state = "unchanged" if same else "deleted" if found.folder is None else "modified"
+        return replace(basic, state=state, unchanged=len(new) if same else 0, missing=1)
+    changes: dict[str, Kind] = dict.fromkeys(found.problems, "unreadable")
+    changes |= dict.fromkeys(new.keys() - old.keys(), "added")
+    changes |= {rel: "modified" for rel in new.keys() & old.keys() if new[rel] != old[rel]}
+    changes |= dict.fromkeys(old.keys() - new.keys() - found.problems.keys(), "deleted")
+    kinds = Counter(changes.values())
+    needed = {Digest(f"md5:{md5}") for md5 in old.values()}
+    gone = found.folder is None and not found.problems
+    return replace(
+        basic,
+        state="deleted" if gone else "modified" if changes else "unchanged",
+        unchanged=sum(1 for rel, md5 in new.items() if old.get(rel) == md5),
+        modified=kinds["modified"] + kinds["unreadable"],
+        added=kinds["added"],
+        deleted=kinds["deleted"],
+        sample=tuple(
+            Change(path=worktree.shown(out.path, rel), change=changes[rel])
+            for rel in sorted(changes)[:_SAMPLE]
+        ),
+        missing=len(needed) - len(ws.objects.has(needed)),
+    )
