@@ -1,6 +1,7 @@
 """A workspace: one project's catalogue, objects and streams, here or on a server."""
 
 import getpass
+import importlib
 import os
 import subprocess
 import time
@@ -27,6 +28,12 @@ DEFAULT_TAGS = {
     "profile": "reference",
 }
 """The tag that a bare name means, by kind."""
+
+OPENERS = {
+    "http": "cauce.faces.client:open_remote",
+    "https": "cauce.faces.client:open_remote",
+}
+"""Scheme of an address -> function of (address, root) that opens the workspace behind it."""
 
 
 class Remote(Protocol):
@@ -195,6 +202,21 @@ def open_local(
         objects=lambda: _open_objects(root, resolved),
         agent=agent,
     )
+
+
+def open_any(where: str | Path, *, root: Path | None = None) -> Workspace:
+    """Open a workspace by the address of a server or by the folder of a project.
+
+    Args:
+        where: Address, or a folder of a project or below one.
+        root: Project folder on this machine that local operations work in, beside an address.
+    """
+    target = OPENERS.get(urlsplit(str(where)).scheme)
+    if target is None:
+        return open_local(config.require_root(Path(where).resolve()))
+    module, _, attribute = target.partition(":")
+    opened: Workspace = getattr(importlib.import_module(module), attribute)(str(where), root=root)
+    return opened
 
 
 def _open_catalog(root: Path, settings: config.Settings) -> "Catalog":

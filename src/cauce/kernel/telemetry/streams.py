@@ -1,14 +1,15 @@
 """The streams of a project: writers, readers, series and compaction by name."""
 
 import heapq
+import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cauce.errors import Damaged, Invalid, NotFound
 from cauce.kernel import ids
-from cauce.kernel.entities import Series
+from cauce.kernel.entities import Point, Series
 from cauce.kernel.telemetry import frames, layout
 from cauce.kernel.telemetry.frames import Block
 from cauce.kernel.telemetry.layout import KeySummary
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TRIES = 20
+_MOST_OPEN = 64
 _SKEW = 60.0
 """Seconds by which clocks of writers may differ when blocks are passed over by their time."""
 
@@ -37,6 +39,8 @@ class Streams:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._desk = Desk()
+        self._open: dict[str, PointWriter] = {}
+        self._lock = threading.Lock()
         self._close = weakref.finalize(self, self._desk.close)
 
     def writer(self, name: str) -> StreamWriter:
@@ -46,6 +50,34 @@ class Streams:
     def points(self, name: str) -> PointWriter:
         """Open a writer of metric points, with a segment of its own from its first flush on."""
         return PointWriter(layout.folder(self._root, name), self._desk, ids.new_id)
+
+    def log(self, name: str, points: Iterable[Point]) -> int:
+        """Append points through a writer that stays open, for callers that come and go.
+
+        Args:
+            name: Stream.
+            points: Points; those without a time get the present one.
+
+        Returns:
+            How many; they are with the operating system when this returns.
+        """
+        count = 0
+        with self._lock:
+            writer = self._open.pop(name, None) or self.points(name)
+            self._open[name] = writer
+            while len(self._open) > _MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
+            for count, point in enumerate(points, start=1):  # noqa: B007 - counts
+                writer.append(point.key, point.value, point.step, point.at or None)
+            writer.flush()
+        return count
+
+    def release(self, name: str) -> None:
+        """Close the writer that `log` keeps open, so that its segment can be compacted."""
+        with self._lock:
+            writer = self._open.pop(name, None)
+            if writer is not None:
+                writer.close()
 
     def names(self, prefix: str = "") -> list[str]:
         """List the streams whose name starts with a prefix, sorted."""
