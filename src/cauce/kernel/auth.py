@@ -106,7 +106,7 @@ def authenticate(catalog: SqlCatalog, secret: str) -> tuple[str, Role]:
         (wanted,),
     )
     if not found or not hmac.compare_digest(found[0][-1], wanted):
-        raise Denied("this token is not known", hint="ask an admin: cauce admin token_add NAME")
+        raise Denied("this token is not known", hint="ask an admin: cauce admin token-add NAME")
     token = _token(*found[0][:-1])
     now = time.time()
     if token.used is None or now - token.used > _USED_EVERY:

@@ -25,7 +25,9 @@ Way = Literal["up", "down", "both"]
 # edges afterwards.
 _UP = """
 WITH RECURSIVE walk(id) AS (
-    SELECT CAST(? AS TEXT)
+    SELECT id FROM (
+        SELECT id FROM versions WHERE id = ? UNION ALL SELECT id FROM runs WHERE id = ?
+    ) AS start
     UNION
     SELECT edges.earlier FROM walk JOIN edges ON edges.later = walk.id
 )
@@ -33,7 +35,9 @@ SELECT id FROM walk LIMIT ?
 """
 _DOWN = """
 WITH RECURSIVE walk(id) AS (
-    SELECT CAST(? AS TEXT)
+    SELECT id FROM (
+        SELECT id FROM versions WHERE id = ? UNION ALL SELECT id FROM runs WHERE id = ?
+    ) AS start
     UNION
     SELECT edges.later FROM walk JOIN edges ON edges.earlier = walk.id
 )
@@ -54,7 +58,7 @@ def graph(session: "Session", start: str, *, direction: str, limit: int) -> Grap
     for sign, query in ((-1, _UP), (1, _DOWN)):
         if direction == ("down" if sign < 0 else "up"):
             continue
-        found = [str(row[0]) for row in session.query(query, (start, limit + 1))]
+        found = [str(row[0]) for row in session.query(query, (start, start, limit + 1))]
         truncated = truncated or len(found) > limit
         between = _between(session, found)
         for id, depth in _depths(start, between, sign).items():

@@ -272,7 +272,7 @@ def _without_password(value: str | int | float | bool) -> str | int | float | bo
     return urlunsplit(parts._replace(netloc=f"{parts.username}:{_HIDDEN}@{host}"))
 
 
-@operation("admin.token_add", role="admin", examples=("cauce admin token_add maria --role reader",))
+@operation("admin.token_add", role="admin", examples=("cauce admin token-add maria --role reader",))
 def token_add(ws: Workspace, name: str, *, role: Role = "writer") -> NewToken:
     """Make a token for a person or service; its secret is shown this once.
 
@@ -286,13 +286,13 @@ def token_add(ws: Workspace, name: str, *, role: Role = "writer") -> NewToken:
     return auth.add(tables(ws), name, role)
 
 
-@operation("admin.token_ls", role="admin", examples=("cauce admin token_ls",))
+@operation("admin.token_ls", role="admin", examples=("cauce admin token-ls",))
 def token_ls(ws: Workspace) -> list[Token]:
     """List tokens, without their secrets."""
     return auth.every(tables(ws))
 
 
-@operation("admin.token_remove", role="admin", examples=("cauce admin token_remove maria",))
+@operation("admin.token_remove", role="admin", examples=("cauce admin token-remove maria",))
 def token_remove(ws: Workspace, name: str) -> None:
     """Take a token away; whoever holds it is refused from now on.
 
