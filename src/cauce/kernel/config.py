@@ -5,6 +5,7 @@ belong to the room `flow` and are handed on as they are.
 """
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -69,6 +70,10 @@ FREE_SECTIONS = ("flow",)
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
+_VARIABLES = {"CAUCE_RUN", "CAUCE_PROJECT", "CAUCE_PARENT", "CAUCE_URL", "CAUCE_TOKEN"}
+"""Variables that mean something else: what a tracked run hands to its process, where a client's
+server is."""
+
 
 class Settings:
     """The resolved settings of one project, read by key: `settings["server.port"]`.
@@ -91,7 +96,7 @@ class Settings:
     def replace(self, **values: Any) -> "Settings":
         """Give a copy with some settings changed; `__` stands for the dot."""
         changed = {key.replace("__", "."): value for key, value in values.items()}
-        checked = {key: _typed(key, value, "a flag") for key, value in changed.items()}
+        checked = {key: _typed(key, value, "a flag", text=True) for key, value in changed.items()}
         return Settings(
             {**self._values, **checked},
             self.free,
@@ -106,8 +111,7 @@ def find_root(start: Path) -> Path | None:
             return folder
         if (folder / ".dvc").is_dir():
             return folder
-        pyproject = folder / "pyproject.toml"
-        if pyproject.is_file() and "cauce" in _read(pyproject).get("tool", {}):
+        if _own_table(folder / "pyproject.toml"):
             return folder
     return None
 
@@ -136,25 +140,41 @@ def load(root: Path, environ: Mapping[str, str] | None = None) -> Settings:
         for key, value in _flat(table):
             section = key.partition(".")[0]
             if section in FREE_SECTIONS:
+                if not isinstance(value, dict):
+                    raise Invalid(f"{path}: {section} must be a table, write [{section}.NAME]")
                 free[section] = value
                 continue
             values[key] = _typed(key, value, str(path))
             source[key] = str(path)
     for name, text in (os.environ if environ is None else environ).items():
-        if name.startswith("CAUCE_"):
-            key = name.removeprefix("CAUCE_").lower().replace("__", ".")
-            if key in _BY_KEY:
-                values[key] = _typed(key, text, name)
-                source[key] = name
+        wanted = _of_variable(name)
+        if wanted is not None:
+            values[wanted] = _typed(wanted, text, name, text=True)
+            source[wanted] = name
     return Settings(values, free, source)
+
+
+def _of_variable(name: str) -> str | None:
+    """Give the setting that an environment variable sets, None when it is no setting.
+
+    A variable without a section is only refused when it looks like a mistyped setting: others use
+    `CAUCE_` names too, and so do we (`_VARIABLES`).
+    """
+    if not name.startswith("CAUCE_") or name in _VARIABLES:
+        return None
+    key = name.removeprefix("CAUCE_").lower().replace("__", ".")
+    if key not in _BY_KEY and "." not in key:
+        near = difflib.get_close_matches(key, _BY_KEY, n=1, cutoff=0.8)
+        return key if near else None
+    return key
 
 
 def _tables(root: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Read the project's files, weakest first."""
     found = []
     pyproject = root / "pyproject.toml"
-    if pyproject.is_file():
-        table = _read(pyproject).get("tool", {}).get("cauce", {})
+    table = _own_table(pyproject)
+    if table:
         found.append((pyproject, table))
     own = root / "cauce.toml"
     if own.is_file():
@@ -162,10 +182,24 @@ def _tables(root: Path) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
+def _own_table(pyproject: Path) -> dict[str, Any]:
+    """Read `[tool.cauce]`; a file that does not speak of it is not ours to judge, or to parse."""
+    try:
+        if b"cauce" not in pyproject.read_bytes():
+            return {}
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    tools = _read(pyproject).get("tool")
+    table = tools.get("cauce", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise Invalid(f"{pyproject}: tool.cauce must be a table")
+    return table
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"{path} is not valid TOML: {error}") from error
 
 
@@ -180,8 +214,8 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return rows
 
 
-def _typed(key: str, value: Any, where: str) -> Any:
-    """Check a value against its declaration; text from the environment is parsed."""
+def _typed(key: str, value: Any, where: str, *, text: bool = False) -> Any:
+    """Check a value against its declaration; where there is only text, it is parsed."""
     setting = _BY_KEY.get(key)
     if setting is None:
         near = difflib.get_close_matches(key, _BY_KEY, n=1, cutoff=0.5)
@@ -190,24 +224,23 @@ def _typed(key: str, value: Any, where: str) -> Any:
             hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(_BY_KEY)}",
         )
     kind = type(setting.default)
-    parsed: Any
-    if kind is bool:
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        parsed = value if isinstance(value, bool) else words.get(str(value).lower())
-    elif kind is str:
-        parsed = value if isinstance(value, str) else None
-    elif isinstance(value, bool):
-        parsed = None
-    else:
-        try:
-            parsed = kind(value)
-        except (TypeError, ValueError):
-            parsed = None
-        if kind is int and isinstance(value, float):
-            parsed = None
-    if parsed is None:
+    parsed = _parsed(kind, value) if text and isinstance(value, str) else value
+    if kind is float and type(parsed) is int:
+        parsed = float(parsed)
+    if type(parsed) is not kind or (isinstance(parsed, float) and not math.isfinite(parsed)):
         raise Invalid(f"{where}: {key} = {value!r} is not {_article(kind)}")
     return parsed
+
+
+def _parsed(kind: type, text: str) -> Any:
+    """Read text as a type; gives the text itself when it is not of that type."""
+    if kind is bool:
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        return words.get(text.lower(), text)
+    try:
+        return kind(text)
+    except ValueError:
+        return text
 
 
 def _article(kind: type) -> str:
