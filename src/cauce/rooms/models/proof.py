@@ -137,9 +137,10 @@ def _apart(given: "dict[str, NDArray[Any]]", other: "dict[str, NDArray[Any]]") -
         alike = (left == right) | (np.isnan(left) & np.isnan(right))
         with np.errstate(invalid="ignore"):
             apart = np.abs(left - right) / np.maximum(1.0, np.abs(right))
-        worst = max(worst, float(np.max(np.where(alike, 0.0, apart), initial=0.0)))
-        if not np.isfinite(worst):
+        apart[alike] = 0.0
+        if not np.isfinite(apart).all():
             return None
+        worst = max(worst, float(np.max(apart, initial=0.0)))
     return worst
 
 
