@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cauce.errors import Conflict
-from cauce.kernel import progress
+from cauce.kernel import ids, progress
 from cauce.kernel.entities import Digest, Entry, Manifest
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import dvc, versions, worktree
@@ -86,7 +86,8 @@ def add(ws: Workspace, path: Path, name: str | None, message: str) -> DatasetVer
     """See `data.add`."""
     started = ws.now()
     place = worktree.locate(ws, path)
-    called = versions.check_name(name or place.rpartition("/")[2])
+    called = name or versions.name_for(place)
+    ids.check_name("data set", called)
     if not (ws.folder / ".dvc").is_dir():
         initialise(ws)
     _require_free(ws, place, called)

@@ -5,7 +5,7 @@ from msgspec import json as msgjson
 from msgspec.structs import replace
 
 from cauce.errors import Damaged, Invalid, NotFound
-from cauce.kernel import manifest
+from cauce.kernel import digest, manifest
 from cauce.kernel.entities import Digest, Entry, Manifest
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import versions
@@ -100,10 +100,11 @@ def apply(tree: Manifest, labels: list[tuple[Label, Entry]], into: str) -> list[
         places.setdefault(entry.digest, []).append(entry.path)
     for label, item in labels:
         base = label.path.rpartition("/")[2]
+        names = {base, _marked(base, item.digest)}
         for place in places.get(item.digest, ()):
-            waiting = place.startswith(WAITING)
-            filed = place.startswith(before) and place.endswith(f"{behind}/{base}")
-            if waiting or filed:
+            folder, _, name = place.rpartition("/")
+            filed = folder.startswith(before) and folder.endswith(behind) and name in names
+            if filed or place.startswith(WAITING):
                 files.pop(place, None)
         target = _free(files, f"{before}{label.label}{behind}/{base}", item.digest)
         manifest.check_path(target)
@@ -117,6 +118,11 @@ def _free(files: dict[str, Entry], path: str, name: Digest) -> str:
     known = files.get(path)
     if known is None or known.digest == name:
         return path
-    stem, dot, suffix = path.rpartition(".")
-    mark = name.partition(":")[2][:12]
-    return f"{stem}-{mark}.{suffix}" if dot and "/" not in suffix else f"{path}-{mark}"
+    folder, _, base = path.rpartition("/")
+    return f"{folder}/{_marked(base, name)}"
+
+
+def _marked(base: str, name: Digest) -> str:
+    """Put the beginning of a digest into a file's name, before its suffix."""
+    stem, dot, suffix = base.rpartition(".")
+    return f"{stem}-{digest.short(name)}.{suffix}" if dot else f"{base}-{digest.short(name)}"

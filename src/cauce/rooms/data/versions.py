@@ -28,17 +28,15 @@ KIND = "dataset"
 DVC, PATH, EXEC = "dvc", "path", "isexec"
 """Labels of a data set's manifest: digest that DVC's file names, place in the project, mode."""
 
-_NAME = re.compile(r"\w[\w.+ -]*\Z")
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def check_name(name: str) -> str:
-    """Raise `Invalid` unless a data set can be called so."""
-    if not _NAME.match(name) or len(name) > 200:
-        raise Invalid(
-            f"{name[:100]!r} cannot be the name of a data set",
-            hint="letters, digits, '_', '.', '+', '-' and blanks; give another with --name",
-        )
-    return name
+def name_for(path: str) -> str:
+    """Derive the name of a data set from its place: the last part, odd characters as dashes."""
+    name = _ODD.sub("-", path.rpartition("/")[2]).strip("-._")
+    if not name:
+        raise Invalid(f"no name can be made of {path}", hint="give one with --name")
+    return name[:100]
 
 
 def describe(ws: Workspace, version: Version, name: str, number: str) -> DatasetVersion:
