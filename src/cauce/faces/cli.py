@@ -34,9 +34,10 @@ EXIT_CODES = {
     8: "stored bytes are damaged",
     9: "a server or store does not answer",
     10: "written by a later version, or in a form not spoken here",
+    11: "a place that must be written is full or read-only",
     130: "interrupted",
 }
-"""Part of the interface; `cauce.errors` fixes 1 to 10."""
+"""Part of the interface; `cauce.errors` fixes all but 0 and 130."""
 
 EXAMPLES = (
     "cauce demo ~/digits",
@@ -207,8 +208,8 @@ def unknown(name: str, known: Sequence[str], what: str, help: str) -> NoReturn:
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-    raise Invalid(f"no {what} {name!r}", hint=f"{hint} See `{help}`")
+    hint = f"did you mean {near[0]}" if near else f"known: {', '.join(known)}"
+    raise Invalid(f"no {what} {name!r}", hint=f"{hint}; see `{help}`")
 
 
 def table(rows: dict[str, str]) -> list[str]:

@@ -121,7 +121,7 @@ def add(made: argparse.ArgumentParser, parameter: Parameter) -> None:
     if parameter.positional:
         details.setdefault("metavar", parameter.name.replace("_", "-"))
         if item is None and not parameter.required:
-            details["nargs"] = "?"
+            details |= {"nargs": "?", "default": None}  # argparse would read SUPPRESS as a word
         made.add_argument(parameter.name, **details)
         return
     if item is not None or value is not None:
@@ -155,10 +155,10 @@ def parse(op: Operation, argv: list[str], options: Options) -> dict[str, Any]:
         if last is not None:
             hint = f"write `--` before the {last.name}; {hint}"
         raise Invalid(f"unknown words: {' '.join(extra)}", hint=hint)
-    values = vars(given)
-    options.json = values.pop("_json") or options.json
-    options.url = values.pop("_url") or options.url
-    folder = values.pop("_folder")
+    values = {name: value for name, value in vars(given).items() if value is not None}
+    options.json = values.pop("_json", False) or options.json
+    options.url = values.pop("_url", "") or options.url
+    folder = values.pop("_folder", None)
     if folder is not None:
         enter(folder)
     for parameter in op.parameters:

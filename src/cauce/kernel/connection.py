@@ -137,6 +137,10 @@ class Connection:
             if not response.isclosed():
                 self._drop()
 
+    def another(self) -> "Connection":
+        """Give a second connection to the same server, for an answer that is read slowly."""
+        return Connection(self.url, token=self._token)
+
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:

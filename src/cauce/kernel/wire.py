@@ -45,8 +45,13 @@ class Malformed(Invalid):
 
 
 @cache
-def arguments(function: Callable[..., Any]) -> type[Struct]:
-    """Derive the struct of a function's parameters after its first, which is no part of a call."""
+def arguments(function: Callable[..., Any], name: str) -> type[Struct]:
+    """Derive the struct of a function's parameters after its first, which is no part of a call.
+
+    Args:
+        function: An operation's function, or a method of a protocol.
+        name: `group.verb`, for the struct's own name.
+    """
     hints = typing.get_type_hints(function, include_extras=True)
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for item in list(inspect.signature(function).parameters.values())[1:]:
@@ -60,9 +65,8 @@ def arguments(function: Callable[..., Any]) -> type[Struct]:
             fields.append((item.name, tp, factory))
         else:
             fields.append((item.name, tp, item.default))
-    words = re.split(r"[._]", f"{function.__module__.split('.')[-2]}.{function.__name__}")
     return msgspec.defstruct(
-        "".join(word.capitalize() for word in words) + "Arguments",
+        "".join(word.capitalize() for word in re.split(r"[._]", name)) + "Arguments",
         fields,
         kw_only=True,
         frozen=True,
