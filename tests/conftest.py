@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from cauce.kernel import workspace
 from cauce.kernel.workspace import Workspace
+
+# One slow moment of a busy machine is no failure.
+hypothesis.settings.register_profile("cauce", deadline=None, max_examples=60)
+hypothesis.settings.load_profile("cauce")
 
 
 @pytest.fixture(autouse=True)

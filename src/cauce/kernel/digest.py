@@ -14,10 +14,11 @@ from cauce.errors import Invalid
 from cauce.kernel.entities import Digest
 
 ALGORITHMS = {"md5": 32, "sha256": 64}
-"""Algorithms and the number of their hex digits. md5 names bytes for DVC, it is no protection."""
+"""Algorithms and the number of their hex digits, as in `_FORM`. md5 names bytes for DVC, it is no
+protection."""
 
 _CHUNK = 1 << 20
-_FORM = re.compile(r"(md5|sha256):([0-9a-f]+)(?:\.dir)?\Z")
+_FORM = re.compile(r"(?:md5:[0-9a-f]{32}(?:\.dir)?|sha256:[0-9a-f]{64})\Z")
 
 
 def hasher(algorithm: str) -> "hashlib._Hash":
@@ -69,17 +70,13 @@ def split(digest: str) -> tuple[str, str]:
     Raises:
         Invalid: It is not `algorithm:hex` with a known algorithm and its number of digits.
     """
-    match = _FORM.match(digest)
-    if (
-        match is None
-        or len(match[2]) != ALGORITHMS[match[1]]
-        or (match[1] != "md5" and digest.endswith(".dir"))
-    ):
+    if not _FORM.match(digest):
         raise Invalid(
             f"{digest[:100]!r} is not a digest",
             hint="write algorithm:hex in lower case, e.g. sha256: and 64 hex digits",
         )
-    return match[1], match[2]
+    algorithm, _, digits = digest.partition(":")
+    return algorithm, digits.removesuffix(".dir")
 
 
 def same(wanted: str, found: str) -> bool:

@@ -1,10 +1,11 @@
 """Manifests as bytes and back; docs/format.md describes the form."""
 
-import json
-import unicodedata
+import re
+from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from cauce.errors import Damaged, Invalid, Unsupported
 from cauce.kernel import digest
@@ -14,17 +15,42 @@ FORMAT = 1
 """Number of the manifest's form; a reader refuses a later one."""
 
 _MAX_PATH = 4096
+_MAX_SIZE = 2**63 - 1
+_KIND = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+
+_BARRED = re.compile(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""A backslash, a control character, or half of a surrogate pair, which UTF-8 cannot write."""
+
+
+class _Entry(Struct, forbid_unknown_fields=True):
+    """One entry in the order of its canonical form."""
+
+    digest: str
+    path: str
+    size: int
+
+
+class _Body(Struct, forbid_unknown_fields=True):
+    """A manifest in the order of its canonical form."""
+
+    cauce: int
+    entries: list[_Entry]
+    kind: str
+    labels: dict[str, str]
+
+
+_decoder = msgspec.json.Decoder(_Body)
 
 
 def check_path(path: str) -> None:
     """Raise `Invalid` unless a path is safe to write below any root (docs/format.md, Paths)."""
-    parts = path.split("/")
+    between = f"/{path}/"
     if (
-        not path
-        or len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH
-        or any(part in {"", ".", ".."} for part in parts)
-        or "\\" in path
-        or any(unicodedata.category(char) in {"Cc", "Cs"} for char in path)
+        _BARRED.search(path)
+        or "//" in between
+        or "/./" in between
+        or "/../" in between
+        or len(path.encode()) > _MAX_PATH
     ):
         raise Invalid(
             f"{path[:200]!r} is not a safe relative path",
@@ -36,23 +62,51 @@ def dump(manifest: Manifest) -> bytes:
     """Give the canonical bytes: sorted keys and entries, no blanks, UTF-8, one form only.
 
     Raises:
-        Invalid: A path is unsafe or occurs twice, a digest is malformed, or a size is negative.
+        Invalid: A path is unsafe, occurs twice or is a folder of another; a digest is malformed;
+            a size is negative or too large; the kind or a label is not a proper text.
     """
-    entries = sorted(manifest.entries, key=lambda entry: entry.path)
-    for index, entry in enumerate(entries):
-        check_path(entry.path)
-        digest.split(entry.digest)
-        if entry.size < 0:
-            raise Invalid(f"{entry.path} has a negative size")
-        if index and entries[index - 1].path == entry.path:
-            raise Invalid(f"{entry.path!r} occurs twice in the manifest")
-    body = {
-        "cauce": FORMAT,
-        "entries": [{"digest": e.digest, "path": e.path, "size": e.size} for e in entries],
-        "kind": manifest.kind,
-        "labels": dict(sorted(manifest.labels.items())),
-    }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    if not _KIND.match(manifest.kind):
+        raise Invalid(
+            f"{manifest.kind!r} is not a kind", hint="use small letters, digits and hyphens"
+        )
+    entries = sorted(manifest.entries, key=attrgetter("path"))
+    _check(entries)
+    body = _Body(
+        cauce=FORMAT,
+        entries=[_Entry(e.digest, e.path, e.size) for e in entries],
+        kind=manifest.kind,
+        labels=dict(sorted(manifest.labels.items())),
+    )
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError as error:
+        raise Invalid(f"a label is not a proper text: {error}") from error
+
+
+def _check(entries: list[Entry]) -> None:
+    """Check entries that are sorted by path."""
+    total = 0
+    folders: set[str] = set()
+    previous = None
+    for item in entries:
+        check_path(item.path)
+        digest.split(item.digest)
+        if type(item.size) is not int or item.size < 0:
+            raise Invalid(f"{item.path} has the size {item.size!r}", hint="give bytes, 0 or more")
+        if item.path == previous:
+            raise Invalid(f"{item.path!r} occurs twice in the manifest")
+        previous = item.path
+        total += item.size
+        folder = previous.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    if total > _MAX_SIZE:
+        raise Invalid(f"the entries have {total} bytes together", hint=f"at most {_MAX_SIZE}")
+    if folders:
+        both = next((item.path for item in entries if item.path in folders), None)
+        if both is not None:
+            raise Invalid(f"{both!r} is both a file and a folder of the manifest")
 
 
 def parse(data: bytes) -> Manifest:
@@ -63,22 +117,41 @@ def parse(data: bytes) -> Manifest:
         Damaged: It is not a manifest in canonical form.
     """
     try:
-        body: Any = json.loads(data)
-        if not isinstance(body, dict):
-            raise Damaged("a manifest must be a JSON object")
-        number = body.pop("cauce", None)
-        if isinstance(number, int) and number > FORMAT:
-            raise Unsupported(
-                f"the manifest has format {number}, this Cauce reads up to {FORMAT}",
-                hint="upgrade Cauce",
-            )
-        manifest = msgspec.convert(body, Manifest)
+        body = _decoder.decode(data)
+    except (ValueError, RecursionError) as error:
+        _refuse_later(data)
+        raise Damaged(f"not a manifest: {error}") from error
+    if body.cauce != FORMAT:
+        _refuse_later(data)
+        raise Damaged(f"not a manifest: it has the format {body.cauce}")
+    manifest = Manifest(
+        kind=body.kind,
+        entries=tuple(
+            Entry(path=e.path, digest=Digest(e.digest), size=e.size) for e in body.entries
+        ),
+        labels=body.labels,
+    )
+    try:
         canonical = dump(manifest)
-    except (ValueError, msgspec.ValidationError, RecursionError) as error:
+    except Invalid as error:
         raise Damaged(f"not a manifest: {error}") from error
     if canonical != data:
         raise Damaged("not a manifest in canonical form")
     return manifest
+
+
+def _refuse_later(data: bytes) -> None:
+    """Raise `Unsupported` when bytes that could not be read are a later form."""
+    try:
+        body: Any = msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        return
+    number = body.get("cauce") if isinstance(body, dict) else None
+    if type(number) is int and number > FORMAT:
+        raise Unsupported(
+            f"the manifest has format {number}, this Cauce reads up to {FORMAT}",
+            hint="upgrade Cauce",
+        )
 
 
 def version(manifest: Manifest) -> Digest:
