@@ -2,6 +2,7 @@
 
 from cauce.errors import Invalid
 from cauce.kernel import ids, manifest
+from cauce.kernel.entities import Digest
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.label import publishing, sampling, tasks
@@ -61,7 +62,7 @@ def create(
             )
     project = Project(
         name=name,
-        dataset=dataset,
+        dataset=_numbered(ws, version.id) or dataset,
         version=version.id,
         prefix=prefix,
         question=question or "Which class is it?",
@@ -71,6 +72,12 @@ def create(
     )
     tasks.create(ws, project, list(items.values()))
     return project
+
+
+def _numbered(ws: Workspace, id: Digest) -> str:
+    """Give the `name@number` of a version, empty when it has none."""
+    refs = [ref for ref in ws.catalog.refs_to([id]) if ref.kind == "dataset"]
+    return next((f"{ref.name}@{ref.tag}" for ref in refs if ref.tag[1:].isdigit()), "")
 
 
 def _check_classes(classes: list[str]) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cauce.errors import CauceError, Damaged
+from cauce.errors import CauceError
 from cauce.kernel import manifest, model, plugins
-from cauce.kernel.entities import Commit, Digest, Edge, Entry, Manifest, Move, Run, RunId
+from cauce.kernel.entities import Commit, Digest, Edge, Run, RunId
 from cauce.kernel.ids import new_id
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.label import tasks
@@ -93,19 +93,13 @@ class _Images:
                 tree = self._ws.manifest(Digest(deployment))
                 data = self._ws.objects.get(manifest.entry(tree, model.SIGNATURE).digest)
                 self._meanings[deployment] = model.meaning(model.parse(data))
-            except (CauceError, Damaged):
+            except CauceError:
                 self._meanings[deployment] = None
         return self._meanings[deployment]
 
 
 def _record(ws: Workspace, project: str, name: str, items: list[Item], started: float) -> RunId:
-    """Commit the tasks, and a manifest that keeps their images from collection until published."""
-    tree = Manifest(
-        kind="batch",
-        entries=tuple(Entry(path=it.path, digest=it.item, size=it.size) for it in items),
-        labels={"deployment": name, "project": project},
-    )
-    row = ws.put_manifest(tree, project)
+    """Commit the tasks and the run that made them."""
     run = Run(
         id=RunId(new_id()),
         kind="sample",
@@ -118,13 +112,11 @@ def _record(ws: Workspace, project: str, name: str, items: list[Item], started: 
         params={"deployment": name},
         metrics={"tasks": float(len(items))},
     )
-    sources = sorted({it.source for it in items})
-    edges = [Edge(run=run.id, direction="used", version=id, role="predictions") for id in sources]
-    edges.append(Edge(run=run.id, direction="generated", version=row.id, role="tasks"))
-    move = Move(kind="batch", name=project, tag=run.id, target=row.id, expect=None)
+    edges = tuple(
+        Edge(run=run.id, direction="used", version=id, role="predictions")
+        for id in sorted({it.source for it in items})
+    )
     with tasks.tables(ws).transaction() as tx:
         tasks.insert(tx, project, items)
-        tx.apply(
-            Commit(versions=(row,), runs=(run,), edges=tuple(edges), moves=(move,), agent=ws.agent)
-        )
+        tx.apply(Commit(runs=(run,), edges=edges, agent=ws.agent))
     return run.id

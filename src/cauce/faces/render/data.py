@@ -1,0 +1,168 @@
+"""Versions of data as text."""
+
+from collections.abc import Iterator, Sequence
+
+from cauce.faces.render import renders
+from cauce.faces.render.cells import columns, short, size, when
+from cauce.faces.text import scalar
+from cauce.rooms.data.entities import (
+    CheckoutReport,
+    DatasetDiff,
+    DatasetPage,
+    DatasetSummary,
+    DatasetVersion,
+    Initialised,
+    OutStatus,
+    Share,
+)
+
+_SIGNS = {"added": "+", "modified": "~", "deleted": "-", "unreadable": "!"}
+
+
+def _one(version: DatasetVersion) -> str:
+    amount = f"{version.count:,} files, {size(version.size)}"
+    return f"{version.name}@{version.number}  {amount}  {short(version.id)}"
+
+
+@renders("data.init")
+def init(made: Initialised) -> Iterator[str]:
+    """What was made."""
+    if not made.made:
+        yield f"{scalar(made.root)} is ready for data already"
+        return
+    yield f"ready for data: {scalar(made.root)}{'' if made.git else ' (no git repository)'}"
+    for file in made.made:
+        yield f"  {scalar(file)}"
+
+
+@renders("data.add")
+def add(version: DatasetVersion) -> Iterator[str]:
+    """The version."""
+    yield _one(version)
+
+
+@renders("data.merge")
+def merge(version: DatasetVersion) -> Iterator[str]:
+    """The version, and how to get it."""
+    yield _one(version)
+    yield f"`cauce data checkout --version {version.name}@{version.number}` brings it here"
+
+
+@renders("data.status")
+def status(outs: Sequence[OutStatus]) -> Iterator[str]:
+    """One path a line, its changes below it."""
+    if not outs:
+        yield "nothing is versioned; `cauce data add FOLDER` does it"
+    for out in outs:
+        name = f" ({out.version})" if out.version else ""
+        yield f"{scalar(out.path)}{name}: {out.state}{_counts(out)}"
+        for change in out.sample:
+            yield f"  {_SIGNS[change.change]} {scalar(change.path)}"
+        left = out.added + out.modified + out.deleted - len(out.sample)
+        if left > 0:
+            yield f"  … {left:,} more"
+        if out.missing:
+            yield f"  {out.missing:,} objects are not in the store; `dvc pull` may bring them"
+
+
+def _counts(out: OutStatus) -> str:
+    words = [f"{out.unchanged:,} unchanged"] if out.unchanged else []
+    for kind in ("added", "modified", "deleted"):
+        count = getattr(out, kind)
+        if count:
+            words.append(f"{count:,} {kind}")
+    return f", {', '.join(words)}" if words else ""
+
+
+@renders("data.checkout")
+def checkout(report: CheckoutReport) -> Iterator[str]:
+    """One path a line."""
+    if not report.outs:
+        yield "nothing is versioned"
+    for out in report.outs:
+        name = f" is now {out.version}" if out.version else ""
+        yield (
+            f"{scalar(out.path)}{name}: {out.written:,} written, {out.removed:,} removed, "
+            f"{out.unchanged:,} as they were"
+        )
+        for path in out.kept:
+            yield f"  kept, in no version: {scalar(path)}"
+
+
+@renders("data.ls")
+def ls(sets: Sequence[DatasetSummary]) -> Iterator[str]:
+    """One data set a line."""
+    if not sets:
+        yield "no data sets; `cauce data add FOLDER` makes one"
+        return
+    body = [
+        (it.name, it.number, f"{it.files:,}", size(it.size), it.versions, when(it.created))
+        for it in sets
+    ]
+    head = ("data set", "main", "files", "size", "versions", "created")
+    yield from columns(head, body, right="files size versions")
+
+
+@renders("data.versions")
+def versions(found: Sequence[DatasetVersion]) -> Iterator[str]:
+    """One version a line, newest first."""
+    body = [
+        (
+            f"{it.name}@{it.number}",
+            f"{it.count:,}",
+            size(it.size),
+            when(it.created),
+            it.agent,
+            it.message,
+        )
+        for it in found
+    ]
+    yield from columns(("version", "files", "size", "created", "by", ""), body, right="files size")
+
+
+@renders("data.show")
+def show(page: DatasetPage) -> Iterator[str]:
+    """The version, its balance, then folders and files."""
+    yield _one(page.version)
+    if page.balance:
+        yield ""
+        yield from columns(("split", "class", "files"), _shares(page.balance), right="files")
+    yield ""
+    for folder in page.folders:
+        yield f"{size(folder.size):>10}  {scalar(folder.path)}/  ({folder.files:,} files)"
+    for entry in page.entries:
+        yield f"{size(entry.size):>10}  {scalar(entry.path)}"
+    if page.next:
+        yield f"more: --after {scalar(page.next)}"
+
+
+def _shares(balance: Sequence[Share]) -> list[tuple[str, str, str]]:
+    return [(it.split or "-", it.label or "-", f"{it.count:,}") for it in balance]
+
+
+@renders("data.diff")
+def diff(found: DatasetDiff) -> Iterator[str]:
+    """Both versions, the paths that differ, then the balance that changed."""
+    yield f"- {_one(found.old)}"
+    yield f"+ {_one(found.new)}"
+    if not found.added + found.removed + found.changed + found.renamed:
+        yield "no difference"
+    for sign, paths, count in (
+        ("+", found.added_paths, found.added),
+        ("-", found.removed_paths, found.removed),
+        ("~", found.changed_paths, found.changed),
+        (">", [f"{it.old} -> {it.new}" for it in found.renamed_paths], found.renamed),
+    ):
+        for path in paths:
+            yield f"  {sign} {scalar(path)}"
+        if count > len(paths):
+            yield f"  {sign} … {count - len(paths):,} more"
+    old = {(it.split, it.label): it.count for it in found.balance_old}
+    new = {(it.split, it.label): it.count for it in found.balance_new}
+    body = [
+        (split or "-", label or "-", old.get((split, label), 0), new.get((split, label), 0))
+        for split, label in sorted(old.keys() | new.keys())
+        if old.get((split, label)) != new.get((split, label))
+    ]
+    if body:
+        yield from columns(("split", "class", "old", "new"), body, right="old new")
