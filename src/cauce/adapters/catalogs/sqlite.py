@@ -181,6 +181,8 @@ class SqliteSession:
 
     def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
         """See `Session.execute`."""
+        if any(type(value) is str and "\0" in value for value in args):
+            raise Invalid("text with a NUL character", hint="PostgreSQL could not store it either")
         return self._connection.execute(sql, args).rowcount
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
