@@ -1,0 +1,26 @@
+"""Texts of a project put safely into YAML files and shell lines."""
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@=+,-]*( [A-Za-z0-9_./@=+,-]+)*\Z")
+_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+def one_line(text: str) -> str:
+    """Give a text on one line, without control characters; they have no place in a name."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def scalar(text: str) -> str:
+    """Write a text as a YAML scalar: plain where nobody could read it otherwise, else quoted."""
+    if _PLAIN.match(text) and text.lower() not in _WORDS:
+        return text
+    return json.dumps(text, ensure_ascii=True)
+
+
+def command(arguments: Sequence[str]) -> str:
+    """Write a command of cauce as a shell line."""
+    return shlex.join(["cauce", *arguments])
