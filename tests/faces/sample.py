@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 
 from cauce import errors
 from cauce.kernel import progress
@@ -17,7 +17,7 @@ Name = NewType("Name", str)
 class Echo(Entity, frozen=True):
     """What was given."""
 
-    given: dict[str, object]
+    given: dict[str, Any]
 
 
 @operation("sample.echo", examples=("sample echo a --count 3",))

@@ -58,7 +58,7 @@ def open_remote(
     settings = config.load(root if root is not None else Path(os.devnull))
     secret = os.environ.get("CAUCE_TOKEN", "") if token is None else token
     address = url.rstrip("/")
-    opened = Workspace(
+    opened = RemoteWorkspace(
         root=root,
         settings=settings,
         catalog=lambda: plugins.load("catalogs", "http")(address, root, token=secret),
@@ -67,6 +67,16 @@ def open_remote(
     )
     opened.remote = HttpRemote(address, token=secret, workspace=opened)
     return opened
+
+
+class RemoteWorkspace(Workspace):
+    """A workspace whose catalogue, objects and operations are on a server."""
+
+    def close(self) -> None:
+        """Release every connection."""
+        super().close()
+        if isinstance(self.remote, HttpRemote):
+            self.remote.close()
 
 
 class HttpRemote:
@@ -82,6 +92,10 @@ class HttpRemote:
         self.url = url
         self._connection = Connection(url, token=token)
         self._workspace = workspace
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._connection.close()
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Call an operation's endpoint and give its result as the operation's return type."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -37,7 +37,12 @@ class Application:
         self.feed = sse.Feed(ws.catalog)
         app = Starlette(
             routes=routes(),
-            exception_handlers={CauceError: refused, HTTPException: missed, Exception: failed},
+            exception_handlers={
+                CauceError: refused,
+                HTTPException: missed,
+                ClientDisconnect: left,
+                Exception: failed,
+            },
         )
         app.state.ws = ws
         app.state.feed = self.feed
@@ -146,6 +151,11 @@ async def missed(request: Request, error: Exception) -> Response:
     answer = answers.failure(found, request.scope["cauce.request"])
     answer.headers.update(error.headers or {})
     return answer
+
+
+async def left(request: Request, error: Exception) -> Response:  # noqa: ARG001 - their form
+    """Answer to nobody: the caller has gone in the middle of the body."""
+    return Response(status_code=400)
 
 
 async def failed(request: Request, error: Exception) -> Response:
