@@ -3,6 +3,7 @@
 The address is libpq's; `?options=-csearch_path%3DNAME` keeps several projects in one database.
 """
 
+import logging
 import os
 import re
 import time
@@ -30,12 +31,14 @@ from cauce.kernel.rows import Row
 from cauce.kernel.sql import SqlCatalog
 
 T = TypeVar("T")
+
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # we raise what it would warn of
 Connection = psycopg.Connection[Row]
 
 _MAX_CONNECTIONS = 10
 _WAIT = 30.0
+_PATIENCE = 1.0
 _TRIES = 3
-_PAUSE = 0.2
 _LOCK = 0x0CA0CE
 """First key of the advisory lock that makes writers queue; the second is the schema's name."""
 
@@ -68,8 +71,7 @@ class PostgresDatabase:
             known = conninfo_to_dict(url)
         self._name = f"{known.get('host', 'local')}/{known.get('dbname', '')}"
         with self._errors():
-            # The pool would try for long and not say why; this says it at once.
-            psycopg.connect(url, connect_timeout=10).close()
+            self._probe()
         self._renew()
 
     def _renew(self) -> None:
@@ -151,7 +153,7 @@ class PostgresDatabase:
         if self._process != os.getpid():
             self._renew()
         for attempt in range(_TRIES):
-            connection = self._pool.getconn()
+            connection = self._borrow()
             try:
                 try:
                     result = first(connection)
@@ -159,12 +161,29 @@ class PostgresDatabase:
                     if not connection.broken or attempt == _TRIES - 1:
                         raise
                     self._pool.check()
-                    time.sleep(_PAUSE * attempt)
                     continue
                 yield connection, result
                 return
             finally:
                 self._pool.putconn(connection)
+
+    def _borrow(self) -> Connection:
+        """Take a connection from the pool.
+
+        The pool cannot tell a server that is gone from connections that are all in use: it waits.
+        So now and then the server is asked directly, which fails at once and says why.
+        """
+        end = time.monotonic() + self._wait
+        while True:
+            try:
+                return self._pool.getconn(timeout=min(_PATIENCE, self._wait))
+            except PoolTimeout:
+                self._probe()
+                if time.monotonic() > end:
+                    raise
+
+    def _probe(self) -> None:
+        psycopg.connect(self._url, connect_timeout=10).close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -47,8 +47,12 @@ class SqliteDatabase:
         self._path, self._timeout = path, timeout
         self._closed = False
         self._renew()
-        with self._errors():
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unwritable(
+                f"the folder of the catalogue {path} cannot be made: {error.strerror}"
+            ) from error
         with self.transaction(write=False):
             pass  # a damaged or unreadable file is an error now, not at the first use
 
@@ -117,23 +121,47 @@ class SqliteDatabase:
             self._take_back(connection)
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
-        if self._closed or len(self._idle) >= _IDLE:
+        if self._closed or len(self._idle) >= _IDLE or isinstance(connection, _Frozen):
             connection.close()
         else:
             self._idle.append(connection)
 
     def _connect(self) -> sqlite3.Connection:
+        if not self._frozen():
+            return self._configured(sqlite3.Connection, str(self._path))
+        return self._configured(_Frozen, f"{self._path.absolute().as_uri()}?immutable=1")
+
+    def _configured(self, factory: type[sqlite3.Connection], name: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+            name,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=factory,
+            uri=factory is _Frozen,
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            if factory is not _Frozen:
+                connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: a commit that was acknowledged outlives a power loss (docs/decisions/0002).
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _frozen(self) -> bool:
+        """Tell whether the file lies where nobody can write, and everything is in it.
+
+        Readers of a write-ahead log need a file beside it, which cannot be made there. Without a
+        log SQLite may take the file as immutable; that is looked at anew for each connection.
+        """
+        return (
+            self._path.is_file()
+            and not os.access(self._path.parent, os.W_OK, effective_ids=True)
+            and not self._path.with_name(self._path.name + "-wal").exists()
+        )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -171,6 +199,10 @@ class SqliteDatabase:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
             return Invalid(f"the catalogue refused a value: {error}")
         raise error
+
+
+class _Frozen(sqlite3.Connection):
+    """A connection to a file that is taken as immutable; used once, then closed."""
 
 
 class SqliteSession:
