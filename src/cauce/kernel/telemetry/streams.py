@@ -4,6 +4,7 @@ import heapq
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cauce.kernel.telemetry.compact import Compaction
 
 T = TypeVar("T")
+W = TypeVar("W", PointWriter, StreamWriter)
 
 _TRIES = 20
 _MOST_OPEN = 64
@@ -39,7 +41,7 @@ class Streams:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._desk = Desk()
-        self._open: dict[str, PointWriter] = {}
+        self._open: dict[tuple[str, str], PointWriter | StreamWriter] = {}
         self._lock = threading.Lock()
         self._close = weakref.finalize(self, self._desk.close)
 
@@ -62,29 +64,47 @@ class Streams:
             How many; they are with the operating system when this returns.
         """
         count = 0
-        with self._lock:
-            writer = self._open.pop(name, None) or self.points(name)
-            self._open[name] = writer
-            while len(self._open) > _MOST_OPEN:
-                self._open.pop(next(iter(self._open))).close()
-            for count, point in enumerate(points, start=1):  # noqa: B007 - counts
+        with self._kept(name, self.points) as writer:
+            for point in points:
                 writer.append(point.key, point.value, point.step, point.at or None)
-            writer.flush()
+                count += 1
         return count
 
-    def release(self, name: str) -> None:
-        """Close the writer that `log` keeps open, so that its segment can be compacted."""
+    def put(self, name: str, records: Iterable[dict[str, Any]]) -> int:
+        """Append records through a writer that stays open; see `log`."""
+        count = 0
+        with self._kept(name, self.writer) as writer:
+            for record in records:
+                writer.append(record)
+                count += 1
+        return count
+
+    @contextmanager
+    def _kept(self, name: str, make: Callable[[str], W]) -> Iterator[W]:
+        """Lend the writer that is kept open for a stream, and flush it."""
         with self._lock:
-            writer = self._open.pop(name, None)
-            if writer is not None:
-                writer.close()
+            key = (name, make.__name__)
+            writer: Any = self._open.pop(key, None) or make(name)
+            self._open[key] = writer
+            while len(self._open) > _MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
+            try:
+                yield writer
+            finally:
+                writer.flush()
+
+    def release(self, name: str) -> None:
+        """Close the writer that `log` or `put` keeps open, so that its segment can be compacted."""
+        with self._lock:
+            for key in [key for key in self._open if key[0] == name]:
+                self._open.pop(key).close()
 
     def names(self, prefix: str = "") -> list[str]:
         """List the streams whose name starts with a prefix, sorted."""
         return layout.names(self._root, prefix)
 
     def read(
-        self, name: str, *, after: str | None = None, limit: int | None = None
+        self, name: str, *, after: str | None = None, limit: int | None = None, skip: int = 0
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Iterate over records with their positions, in order of segment, then of writing.
 
@@ -95,12 +115,16 @@ class Streams:
             name: Stream.
             after: Position of the last record seen; None: from the start.
             limit: Records at most; None: all.
+            skip: Records to pass over, without reading them.
         """
         folder = layout.folder(self._root, name)
         segment, index = layout.parse_position(after) if after is not None else ("", -1)
         left = limit
         for id in [id for id in layout.places(folder) if id >= segment]:
             start = index + 1 if id == segment else 0
+            if skip:
+                over = min(skip, max(_total(folder, id) - start, 0))
+                start, skip = start + over, skip - over
             for block, records in _blocks(folder, id, start):
                 for offset, record in enumerate(records[max(start - block.first, 0) :]):
                     if left is not None:
@@ -108,6 +132,11 @@ class Streams:
                             return
                         left -= 1
                     yield f"{id}:{max(block.first, start) + offset}", record
+
+    def count(self, name: str) -> int:
+        """Count the records of a stream, without reading them."""
+        folder = layout.folder(self._root, name)
+        return sum(_total(folder, id) for id in layout.places(folder))
 
     def tail(self, name: str, n: int) -> list[dict[str, Any]]:
         """Give the newest records by their own `at`, else by when they were written; newest last.
@@ -282,19 +311,23 @@ def _last_blocks(
     folder: Path, segment: str, n: int
 ) -> Iterator[tuple[Block, list[dict[str, Any]]]]:
     """Iterate over the blocks that hold the last n records of a segment."""
+    return _retry(
+        lambda: _open(folder, segment, max(_total(folder, segment) - n, 0), float("-inf"))
+    )
 
-    def make() -> Iterator[tuple[Block, list[dict[str, Any]]]]:
-        place = layout.places(folder).get(segment)
-        if place is None:
-            return iter(())
-        if place.rows is not None:
-            total = place.rows.count
-        else:
-            with frames.Segment(place.path) as file:
-                total = max((block.first + block.total for block in file.blocks()), default=0)
-        return _open(folder, segment, max(total - n, 0), float("-inf"))
 
-    return _retry(make)
+def _total(folder: Path, segment: str) -> int:
+    """Count the records of a segment by its headers, or by the manifest."""
+    return next(_retry(lambda: _totals(folder, segment)), 0)
+
+
+def _totals(folder: Path, segment: str) -> Iterator[int]:
+    place = layout.places(folder).get(segment)
+    if place is not None and place.rows is not None:
+        yield place.rows.count
+    elif place is not None:
+        with frames.Segment(place.path) as file:
+            yield max((block.first + block.total for block in file.blocks()), default=0)
 
 
 def _find_in_columns(folder: Path, id: str) -> Iterator[dict[str, Any]]:

@@ -317,8 +317,8 @@ class PointWriter:
             OSError: The disk does not take what was appended before; it is kept for the next try.
         """
         if type(value) is not float or type(step) is not int or type(key) is not str:
-            key, value, step = _plain(key, value, step)
-        if not -_STEP_LIMIT < step < _STEP_LIMIT:
+            key, value, step = plain_point(key, value, step)
+        elif not -_STEP_LIMIT < step < _STEP_LIMIT:
             raise Invalid(f"step {step} is out of range")
         when = time.time() if at is None else float(at)
         with self._lock:
@@ -393,12 +393,19 @@ def _metric(key: str) -> str:
     return key
 
 
-def _plain(key: Any, value: Any, step: Any) -> tuple[str, float, int]:
-    """Turn what a framework hands over (0-d arrays, numpy numbers) into plain values."""
+def plain_point(key: Any, value: Any, step: Any) -> tuple[str, float, int]:
+    """Turn what a framework hands over (0-d arrays, numpy numbers) into plain values.
+
+    Raises:
+        Invalid: The key is not text, the value no number, or the step no whole number in range.
+    """
     try:
         if not isinstance(key, str):
             raise TypeError("a metric's name is text")
-        return str(key), float(value), operator.index(step)
+        number = operator.index(step)
+        if not -_STEP_LIMIT < number < _STEP_LIMIT:
+            raise ValueError("the step is out of range")
+        return _metric(str(key)), float(value), number
     except (TypeError, ValueError, OverflowError) as error:
         raise Invalid(
             f"the point ({key!r}, {value!r}, step {step!r}) cannot be stored: {error}"
