@@ -6,6 +6,7 @@ time, and one that cannot be read is as good as none.
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,4 +104,5 @@ class StatCache:
             beside.replace(self._file)
         except OSError:
             # A full or read-only disk must not stop who only looks.
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink()

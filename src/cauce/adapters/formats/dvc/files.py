@@ -148,7 +148,7 @@ def _number(node: Node, place: str) -> int | None:
     text = _text(node, place)
     if not text:
         return None
-    if node is None or not (text.isascii() and text.isdigit() and len(text) < 19):
+    if node is None or not (text.isascii() and text.isdigit() and len(text) < 20):
         raise Invalid(f"{place}: {text[:50]!r} is not a whole number")
     return int(text)
 
