@@ -202,7 +202,7 @@ class LocalStore:
         if stat.S_IMODE(found.st_mode) != _TRUSTED and not _vouch(file, name):
             return False
         if time.time() - found.st_mtime > _FRESH:
-            with suppress(PermissionError):
+            with suppress(OSError):  # somebody else's, or read-only: nobody collects there
                 os.utime(file)
         return True
 
