@@ -3,11 +3,12 @@
 Nothing here is ever edited after a release; a change of the tables is a new step at the end.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cauce.errors import Unsupported
+from cauce.errors import Invalid, Unsupported
 
 if TYPE_CHECKING:
     from cauce.kernel.sql import Database, Session
@@ -25,9 +26,12 @@ CREATE TABLE IF NOT EXISTS migrations (
 """
 
 
+_SCHEMA = Path(__file__).with_name("schema.sql")
+
+
 def first_tables(session: "Session") -> None:
     """Create the tables of schema 1."""
-    session.script(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+    session.script(_SCHEMA.read_text(encoding="utf-8"))
 
 
 KERNEL: tuple[Step, ...] = (first_tables,)
@@ -35,8 +39,20 @@ KERNEL: tuple[Step, ...] = (first_tables,)
 
 
 def applied(database: "Database", component: str) -> int:
-    """Read how many steps of a component a database has seen."""
-    if "migrations" not in database.tables():
+    """Read how many steps of a component a database has seen.
+
+    Raises:
+        Invalid: The database is no catalogue, and its tables would be in the way.
+    """
+    names = database.tables()
+    if "migrations" not in names:
+        own = re.findall(r"CREATE TABLE (\w+)", _SCHEMA.read_text(encoding="utf-8"))
+        others = sorted(set(own) & set(names))
+        if others:
+            raise Invalid(
+                f"the database holds tables of another program: {', '.join(others)}",
+                hint="give the catalogue a database, or a schema, of its own",
+            )
         return 0
     found = database.read("SELECT MAX(version) FROM migrations WHERE component = ?", (component,))
     return int(found[0][0] or 0)
