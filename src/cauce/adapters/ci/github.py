@@ -18,7 +18,7 @@ _PYTHON = "actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c # v6.0.
 
 def files(facts: Facts) -> dict[str, str]:
     """Give the workflow's text by its path."""
-    body = _HEAD.format(name=_text(f"{one_line(facts.project)}: cauce")) + _check(facts)
+    body = _HEAD.format(name=_name(facts.project)) + _check(facts)
     if facts.train:
         body += _job(
             facts,
@@ -143,6 +143,11 @@ def _setup(facts: Facts) -> str:
 
 def _steps(steps: Sequence[Sequence[str]]) -> str:
     return "".join(f"      - run: {_text(command(step))}\n" for step in steps)
+
+
+def _name(project: str) -> str:
+    """Write a name, where GitHub takes no expression at all, not even a quoted one."""
+    return scalar(f"{one_line(project)}: cauce".replace("${{", "$ {{"))
 
 
 def _text(text: str) -> str:

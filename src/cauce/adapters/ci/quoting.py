@@ -1,6 +1,5 @@
 """Texts of a project put safely into YAML files and shell lines."""
 
-import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -18,7 +17,16 @@ def scalar(text: str) -> str:
     """Write a text as a YAML scalar: plain where nobody could read it otherwise, else quoted."""
     if _PLAIN.match(text) and text.lower() not in _WORDS:
         return text
-    return json.dumps(text, ensure_ascii=True)
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(char: str) -> str:
+    """Write one character of a double-quoted scalar; JSON's surrogate pairs are not YAML."""
+    if char in '"\\':
+        return f"\\{char}"
+    if " " <= char <= "~":
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 1 << 16 else f"\\U{ord(char):08x}"
 
 
 def command(arguments: Sequence[str]) -> str:

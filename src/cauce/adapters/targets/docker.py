@@ -54,11 +54,11 @@ ENV PATH=/venv/bin:$PATH \\
     PYTHONUNBUFFERED=1 \\
     PYTHONDONTWRITEBYTECODE=1
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin server \\
-    && mkdir /project && chown server /project
+    && mkdir /project && chown 10001 /project
 COPY --from=build /venv /venv
 WORKDIR /project
-COPY --chown=server cauce.toml ./
-USER server
+COPY --chown=10001 cauce.toml ./
+USER 10001
 EXPOSE {port}
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \\
     CMD {health}

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,10 @@ from cauce.errors import Conflict, Invalid
 from cauce.rooms.ship.entities import Written
 
 _MARK = re.compile(r"(?:#|//) Written by Cauce, content ([0-9a-f]{12})\..*\n")
+
+
+_LONGEST = 1 << 20
+"""Bytes that are looked at of a file in the way; ours are far shorter."""
 
 
 def write(root: Path, files: Mapping[str, str], *, force: bool) -> list[Written]:
@@ -76,12 +81,17 @@ def _inside(root: Path, path: str) -> Path:
 
 
 def _read(target: Path, path: str) -> str | None:
+    """Read a file that may not be there; what is no plain file is not ours to replace."""
     try:
-        return target.read_bytes().decode("utf-8", "replace")
+        mode = target.lstat().st_mode
     except FileNotFoundError:
         return None
-    except (IsADirectoryError, NotADirectoryError) as error:
+    except NotADirectoryError as error:
         raise Invalid(f"{path} cannot be written: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        raise Invalid(f"{path} cannot be written: it is a folder, link or device")
+    with target.open("rb") as file:
+        return file.read(_LONGEST).decode("utf-8", "replace")
 
 
 def _replace(target: Path, text: str) -> None:
