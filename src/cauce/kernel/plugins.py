@@ -69,8 +69,9 @@ def load(group: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] == "cauce":
             raise
+        package = (error.name or str(error)).partition(".")[0]
         raise MissingExtra(
-            f"{group}/{name} needs the package {error.name}",
-            hint=f"pip install 'cauce[{extra or group}]'",
+            f"{group}/{name} needs the package {package}",
+            hint=f"pip install 'cauce[{extra}]'" if extra else f"pip install {package}",
         ) from error
     return getattr(loaded, attribute) if attribute else loaded

@@ -40,7 +40,10 @@ _FEW = 4
 
 def open_store(url: str, root: Path, settings: Settings) -> "LocalStore":  # noqa: ARG001
     """Open `file:PATH`; nothing is made before something is put."""
-    return LocalStore(root / url.removeprefix("file:"))
+    path = url.removeprefix("file:").removeprefix("//")
+    if not path:
+        raise Invalid(f"{url!r} names no folder", hint="write file:PATH")
+    return LocalStore(root / path)
 
 
 class LocalStore:
