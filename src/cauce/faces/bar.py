@@ -36,7 +36,12 @@ def _start() -> "Progress":
     from rich.console import Console  # late: costs 50 ms, and most commands are short
     from rich.progress import Progress
 
-    started = Progress(console=Console(stderr=True), transient=True)
+    started = Progress(
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # what goes to stdout must arrive there
+        redirect_stderr=False,
+    )
     started.start()
     return started
 

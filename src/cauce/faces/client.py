@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cauce.errors import Invalid
 from cauce.kernel import config, operation, plugins, workspace
 from cauce.kernel.workspace import Workspace
 
@@ -36,6 +37,8 @@ def open(
 
 def here(url: str = "") -> Workspace:
     """Open what the command line works with: a server, or the project around this folder."""
+    if url and not is_address(url):
+        raise Invalid(f"{url!r} is not the address of a server", hint="write http://HOST:PORT")
     return open(url or ".")
 
 

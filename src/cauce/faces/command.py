@@ -84,10 +84,15 @@ def epilog(op: Operation) -> str:
     """Write what stands below the arguments in the help: examples and exit codes."""
     lines = []
     if op.examples:
-        lines += ["examples:", *(f"  $ {line}" for line in op.examples), ""]
+        lines += ["examples:", *(f"  $ {line}" for line in examples(op)), ""]
     lines.append("exit codes:")
     lines.extend(f"  {code:>3}  {text}" for code, text in exit_codes(op).items())
     return "\n".join(lines)
+
+
+def examples(op: Operation) -> list[str]:
+    """Give the examples of an operation as whole command lines."""
+    return [line if line.startswith("cauce ") else f"cauce {line}" for line in op.examples]
 
 
 def exit_codes(op: Operation) -> dict[int, str]:

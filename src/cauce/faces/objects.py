@@ -8,6 +8,7 @@ POST /api/v1/objects/has | list | delete
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
@@ -91,8 +92,10 @@ def span(header: str, size: int) -> tuple[int, int] | None:
     return first, end
 
 
-async def read(request: Request) -> Response:
-    """Answer `GET` and `HEAD` of one object."""
+async def one(request: Request) -> Response:
+    """Answer for one object."""
+    if request.method == "PUT":
+        return await write(request)
     return await run_in_threadpool(_read, request)
 
 
@@ -135,7 +138,7 @@ def _pieces(stream: BinaryIO, count: int) -> Iterator[bytes]:
 
 
 async def write(request: Request) -> Response:
-    """Answer `PUT` of one object: kept only when the bytes are what the name says."""
+    """Keep one object, but only when its bytes are what its name says."""
     await run_in_threadpool(request.app.state.callers.identify, request, "writer")
     digest = Digest(request.path_params["digest"])
     names.split(digest)
@@ -175,8 +178,6 @@ def _keep(store: ObjectStore, digest: Digest, body: IO[bytes], size: int) -> Non
         while piece := body.read(SMALL):
             file.write(piece)
         file.flush()
-        from pathlib import Path
-
         try:
             store.put_files([Path(file.name)], digests=[digest])
         except Conflict as error:
@@ -234,7 +235,6 @@ def _lines(store: ObjectStore, algorithm: str | None) -> Iterator[bytes]:
 
 
 ROUTES = [
-    Route("/objects/{digest}", read, methods=["GET", "HEAD"]),
-    Route("/objects/{digest}", write, methods=["PUT"]),
+    Route("/objects/{digest}", one, methods=["GET", "HEAD", "PUT"]),
     *(Route(f"/api/v1/objects/{name}", action, methods=["POST"]) for name in ACTIONS),
 ]

@@ -9,6 +9,7 @@ from cauce import __version__
 from cauce.faces import catalog, objects
 from cauce.faces.groups import GROUPS
 from cauce.kernel import wire
+from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectInfo
 from cauce.kernel.operation import Operation
 
@@ -70,10 +71,10 @@ def describe(operations: Sequence[Operation]) -> Schema:
     remote = [op for op in operations if not op.local]
     incoming = [wire.arguments(op.function, op.name) for op in remote]
     incoming += [catalog.arguments(method) for method in catalog.METHODS]
-    incoming += [objects.Names, objects.Listing]
+    incoming += [objects.Put, objects.Names, objects.Listing]
     outgoing = [op.returns for op in remote]
     outgoing += [wire.result_type(function) for function in catalog.METHODS.values()]
-    outgoing += [objects.Stored, ObjectInfo, list[str], int]
+    outgoing += [objects.Stored, ObjectInfo, list[Digest], int]
     schemas = Schemas(incoming, outgoing)
     paths: Schema = {}
     for op in remote:
@@ -158,8 +159,7 @@ def _fixed(schemas: Schemas) -> Schema:
                 "responses": _answers("201", schemas.outgoing[repr(objects.Stored)], "Stored."),
             },
         },
-        "/api/v1/objects/has": _action("has", objects.Names, list[str], schemas),
-        "/api/v1/objects/delete": _action("delete", objects.Names, int, schemas),
+        **{f"/api/v1/objects/{name}": _action(name, schemas) for name in _ACTIONS},
         "/api/v1/stream": {
             "get": {
                 "operationId": "stream",
@@ -171,13 +171,27 @@ def _fixed(schemas: Schemas) -> Schema:
     }
 
 
-def _action(name: str, tp: Any, returns: Any, schemas: Schemas) -> Schema:
+_ACTIONS: dict[str, tuple[Any, str]] = {
+    "put": (list[Digest], "Store many small objects; in JSON their bytes are base64."),
+    "has": (list[Digest], "Tell which objects are stored."),
+    "list": (ObjectInfo, "List all objects, one JSON object a line."),
+    "delete": (int, "Remove objects."),
+}
+
+
+def _action(name: str, schemas: Schemas) -> Schema:
+    returns, summary = _ACTIONS[name]
+    tp, role = objects.ACTIONS[name]
+    answers = _answers("200", schemas.outgoing[repr(returns)], "")
+    if name == "list":
+        answers["200"]["content"] = {"application/x-ndjson": {}}
     return {
         "post": {
             "operationId": f"objects.{name}",
-            "summary": {"has": "Tell which objects are stored.", "delete": "Remove objects."}[name],
+            "summary": summary,
+            "description": f"Needs the role {role}.",
             "requestBody": _body(schemas.incoming[tp]),
-            "responses": _answers("200", schemas.outgoing[repr(returns)], ""),
+            "responses": answers,
         }
     }
 

@@ -122,7 +122,7 @@ def section(op: Operation) -> list[str]:
     endpoint = f"**HTTP.** `POST /api/v1/{op.name}`, role {op.role}."
     lines += [f"**HTTP.** {where}." if op.local else endpoint, ""]
     if op.examples:
-        lines += ["```text", *(f"$ {line}" for line in op.examples), "```", ""]
+        lines += ["```text", *(f"$ {line}" for line in command.examples(op)), "```", ""]
     return lines
 
 
