@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.rooms import trained
 
 from cauce.kernel.entities import Version
 from cauce.kernel.workspace import Workspace
@@ -18,7 +19,6 @@ from cauce.rooms.serve import operations as serve
 from cauce.rooms.serve.access import Access
 from cauce.rooms.serve.http import Limits
 from cauce.rooms.serve.server import Server
-from tests.rooms import trained
 
 
 def prepare(ws: Workspace, *, versions: int = 1) -> Version:

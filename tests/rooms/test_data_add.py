@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.rooms import folders
 
-from cauce.errors import Conflict, Denied, Invalid, NotFound
+from cauce.errors import Conflict, Invalid, NotFound
 from cauce.kernel import digest, workspace
 from cauce.rooms.data import statcache, worktree
 from cauce.rooms.data.statcache import Stamp, StatCache
