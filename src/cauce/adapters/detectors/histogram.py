@@ -10,7 +10,7 @@ any other. Texts are counted by value.
 import json
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,9 @@ MISSING = 0xFFFF
 
 _MAGIC = b"CAUCEHIST1\n"
 _CHUNK = 1 << 16
+_FEW = 1 << 13
+"""Rows below which sorting them is cheaper than 65,536 counters; less than a chunk."""
+
 _SAMPLE = 1 << 16
 _PSI_BINS = 10
 _DRAWN = 12
@@ -103,15 +106,37 @@ def profile(values: "NDArray[Any] | Sequence[str]", *, like: Profile | None = No
     if isinstance(like, Categorical):
         raise Invalid("the reference holds categories, these are numbers")
     pivot = _median(values) if like is None else like.pivot
-    return _sparse(pivot, _count(values, pivot))
+    return _count(values, pivot)
 
 
-def _count(values: NDArray[Any], pivot: float) -> NDArray[np.int64]:
-    """Count all 65,536 buckets, in order of value."""
-    raw = np.zeros(1 << 16, np.int64)
-    wide = np.empty(_CHUNK, np.float64)
-    narrow = np.empty(_CHUNK, np.float32)
-    tops = np.empty(_CHUNK, np.int64)
+def _count(values: NDArray[Any], pivot: float) -> Numeric:
+    """Count by the top 16 bits, then put the counts in order of value."""
+    dense = np.zeros(1 << 16, np.int64)
+    tops = np.empty(0, np.int64)
+    for tops in _tops(values, pivot):
+        if len(values) >= _FEW:
+            dense += np.bincount(tops, minlength=1 << 16)
+    if len(values) >= _FEW:
+        raw = np.flatnonzero(dense)
+        counts = dense[raw]
+    else:
+        raw, counts = np.unique(tops, return_counts=True)
+    buckets = np.where(raw < 0x8000, raw + 0x8000, 0xFFFF - raw)
+    # Arithmetic gives quiet NaNs of either sign: all of them are one bucket.
+    missing = (raw & 0x7FFF) > 0x7F80
+    lost = int(counts[missing].sum())
+    order = np.argsort(buckets[~missing])
+    buckets, counts = buckets[~missing][order], counts[~missing][order]
+    if lost:
+        buckets, counts = np.append(buckets, MISSING), np.append(counts, lost)
+    return Numeric(pivot, buckets, counts)
+
+
+def _tops(values: NDArray[Any], pivot: float) -> Iterator[NDArray[np.int64]]:
+    """Give the top 16 bits of `float32(value - pivot)`, chunk by chunk; the array is reused."""
+    size = min(_CHUNK, len(values))
+    wide, narrow = np.empty(size, np.float64), np.empty(size, np.float32)
+    tops = np.empty(size, np.int64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for start in range(0, len(values), _CHUNK):
             chunk = values[start : start + _CHUNK]
@@ -120,20 +145,7 @@ def _count(values: NDArray[Any], pivot: float) -> NDArray[np.int64]:
             np.subtract(chunk, pivot, out=wide[:size], dtype=np.float64)
             np.add(wide[:size], 0.0, out=narrow[:size], casting="same_kind")
             np.right_shift(narrow[:size].view(np.uint32), 16, out=tops[:size])
-            raw += np.bincount(tops[:size], minlength=1 << 16)
-    ordered = np.empty_like(raw)
-    ordered[0x8000:] = raw[:0x8000]
-    ordered[:0x8000] = raw[:0x7FFF:-1]
-    # Arithmetic gives quiet NaNs of either sign: all of them are one bucket.
-    missing = ordered[:0x007F].sum() + ordered[0xFF81:].sum()
-    ordered[:0x007F] = ordered[0xFF81:] = 0
-    ordered[MISSING] = missing
-    return ordered
-
-
-def _sparse(pivot: float, counts: NDArray[np.int64]) -> Numeric:
-    buckets = np.flatnonzero(counts)
-    return Numeric(pivot, buckets, counts[buckets])
+            yield tops[:size]
 
 
 def _median(values: NDArray[Any]) -> float:
