@@ -23,7 +23,7 @@ from cauce.rooms.serve.server import Server
 
 def prepare(ws: Workspace, *, versions: int = 1) -> Version:
     """Register so many versions of `digits` and deploy the first as `prod`."""
-    data = trained.dataset(ws)
+    data = trained.dataset(ws, train=40, test=20)
     for seed in range(versions):
         run = trained.run(ws, data, trained.mlp(seed=seed))
         models.register(ws, run.id, name="digits")

@@ -47,13 +47,17 @@ def png(index: int) -> bytes:
     return _pngs()[0][TRAIN + index]
 
 
-def dataset(ws: Workspace, name: str = "digits") -> Version:
-    """Publish the digits as `name@v1` and `@main`."""
+def dataset(
+    ws: Workspace, name: str = "digits", *, train: int = TRAIN, test: int = TEST
+) -> Version:
+    """Publish so many digits as `name@v1` and `@main`."""
     files, truths, _ = _pngs()
+    chosen = slice(TRAIN - train, TRAIN + test)
+    files, truths = files[chosen], truths[chosen]
     digests = ws.objects.put(files)
     entries = tuple(
         Entry(
-            path=f"{'train' if number < TRAIN else 'test'}/{truth}/{number:04d}.png",
+            path=f"{'train' if number < train else 'test'}/{truth}/{number:04d}.png",
             digest=digest,
             size=len(data),
         )

@@ -116,6 +116,26 @@ def meaning(signature: Signature) -> dict[str, Any]:
     return values
 
 
+def labels(signature: Signature, outputs: "Mapping[str, NDArray[Any]]") -> list[str] | None:
+    """Name what a classifier says of each row; None when it is no classifier.
+
+    Notes:
+        Labels that are texts and known classes stand for themselves. Others (numbers, or texts that
+        the run gave other names) are named by the place of the highest probability.
+    """
+    given = outputs.get("label")
+    if given is None:
+        return None
+    texts = [str(item) for item in given.tolist()]
+    scores = outputs.get("probabilities")
+    classes = signature.classes
+    if scores is None or scores.ndim != 2 or scores.shape[1] != len(classes):
+        return texts
+    if given.dtype.kind in "OU" and all(text in classes for text in texts):
+        return texts
+    return [classes[index] for index in scores.argmax(axis=1).tolist()]
+
+
 def open_session(
     ws: "Workspace", tree: Manifest, *, runtime: str = "onnxruntime"
 ) -> tuple[Session, Signature]:

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from cauce.errors import Invalid, NotFound
-from cauce.kernel import plugins, progress
+from cauce.kernel import model, plugins, progress
 from cauce.kernel.entities import Digest, Manifest
 from cauce.kernel.model import Session, Signature, meaning
 
@@ -108,9 +108,9 @@ def answer(session: Session, signature: Signature, batch: "NDArray[Any]") -> Ans
     outputs = dict(
         zip(session.outputs, session.run({signature.inputs[0].name: batch}), strict=True)
     )
-    if "label" not in outputs:
+    labels = model.labels(signature, outputs)
+    if labels is None:
         raise Invalid("the model gives no label", hint="only classifiers are evaluated")
-    labels = [str(item) for item in outputs["label"].tolist()]
     probabilities = outputs.get("probabilities")
     confidence = [1.0] * len(labels)
     if probabilities is not None:

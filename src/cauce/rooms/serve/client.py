@@ -11,7 +11,7 @@ import orjson
 from cauce.errors import Invalid, NotFound, Unavailable
 from cauce.kernel import manifest, model, plugins
 from cauce.kernel.entities import Digest
-from cauce.rooms.serve import deployments, running
+from cauce.rooms.serve import deployments, recording, running
 from cauce.rooms.serve.entities import Deployment, Prediction
 
 if TYPE_CHECKING:
@@ -92,24 +92,22 @@ def _read(
     at: float,
 ) -> list[Prediction]:
     """Take the answers for some files out of a reply."""
-    outputs = {item["name"]: item for item in reply["outputs"]}
+    outputs = {
+        item["name"]: np.array(item["data"]).reshape(item["shape"]) for item in reply["outputs"]
+    }
     ids = str(reply["parameters"]["cauce_prediction"]).split(",")
-    count = len(files)
-    labels = outputs["label"]["data"] if "label" in outputs else [""] * count
-    flat = outputs["probabilities"]["data"] if "probabilities" in outputs else []
-    width = len(flat) // count
+    said = recording.read(signature, outputs, len(files))
     found = []
     for index, file in enumerate(files):
-        scores = flat[index * width : (index + 1) * width]
         found.append(
             Prediction(
                 id=ids[index],
                 at=at,
                 deployment=Digest(live.id),
                 model=f"{live.model.partition('@')[0]}@{reply['model_version']}",
-                label=str(labels[index]),
-                confidence=max(scores, default=1.0),
-                scores=dict(zip(signature.classes, scores, strict=False)),
+                label=said.labels[index],
+                confidence=said.confidence[index],
+                scores=dict(zip(signature.classes, said.scores[index], strict=False)),
                 ms=0.0,
                 source=str(file),
             )

@@ -79,7 +79,7 @@ def deploy(ws: "Workspace", spec: str, name: str, variant: str) -> Deployment:
 
 
 def rollback(ws: "Workspace", name: str) -> Deployment:
-    """Let what ran before go live again."""
+    """Let what ran before go live again, after it was loaded and run once."""
     now = _ref(ws, name)
     before = _stack(_moves(ws, name))[:-1]
     if not before:
@@ -87,6 +87,7 @@ def rollback(ws: "Workspace", name: str) -> Deployment:
             f"{name} has run nothing else yet", hint="cauce serve deploy MODEL --name " + name
         )
     target = before[-1]
+    warm(*model.open_session(ws, ws.manifest(target)))
     tag = next((tag for tag, at in _tags(ws, name).items() if at == target), target)
     move = Move(kind=KIND, name=name, tag=LIVE, target=target, expect=now.target)
     try:

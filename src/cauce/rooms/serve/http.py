@@ -283,8 +283,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def stop(self) -> None:
-        """Close when no request is under way; one that is gets its reply first."""
-        if not self._busy and not self._discarding:
+        """Close unless a request is under way; what is written already still goes out."""
+        if self._discarding or not self._busy:
             self._transport.close()
 
     def abort(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from cauce.errors import CauceError
-from cauce.kernel import ids
+from cauce.kernel import model
 from cauce.rooms.serve.http import Refused
 from cauce.rooms.serve.loaded import Loaded
 
@@ -28,19 +28,17 @@ class Answers(Struct, frozen=True):
     """What the model said of each row.
 
     Attributes:
-        ids: One a row.
         labels: As text.
         confidence: 0 to 1.
         scores: By class; empty where the model gives none.
     """
 
-    ids: list[str]
     labels: list[str]
     confidence: list[float]
     scores: list[list[float]]
 
 
-def read(outputs: "Mapping[str, NDArray[Any]]", rows: int) -> Answers:
+def read(signature: model.Signature, outputs: "Mapping[str, NDArray[Any]]", rows: int) -> Answers:
     """Take labels, confidence and scores out of a model's outputs.
 
     Raises:
@@ -54,20 +52,19 @@ def read(outputs: "Mapping[str, NDArray[Any]]", rows: int) -> Answers:
         confidence = [min(1.0, max(row)) for row in scores]
         if any(math.isnan(sum(row)) for row in scores):
             raise Refused(400, "the model's answer to these inputs is no number (NaN)")
-    given = outputs.get("label")
-    if given is not None:
-        labels = [str(item) for item in given.tolist()]
-    else:
+    labels = model.labels(signature, outputs)
+    if labels is None:
         values = np.asarray(next(iter(outputs.values())), np.float64).reshape(rows, -1)[:, 0]
         if not np.isfinite(values).all():
             raise Refused(400, "the model's answer to these inputs is no finite number")
         labels = [f"{value:g}" for value in values.tolist()]
-    return Answers([ids.new_id() for _ in range(rows)], labels, confidence, scores)
+    return Answers(labels, confidence, scores)
 
 
 def append(
     writer: "StreamWriter",
     loaded: Loaded,
+    ids: list[str],
     answers: Answers,
     inputs: "NDArray[Any]",
     milliseconds: float,
@@ -81,7 +78,7 @@ def append(
     at = time.time()
     counted = loaded.statistics.labels
     try:
-        for index, id in enumerate(answers.ids):
+        for index, id in enumerate(ids):
             record = {
                 "id": id,
                 "at": at,
@@ -100,4 +97,4 @@ def append(
     except (OSError, CauceError) as error:
         if not loaded.statistics.unrecorded:
             log.error("predictions cannot be recorded: %s", error)
-        loaded.statistics.unrecorded += len(answers.ids)
+        loaded.statistics.unrecorded += len(ids)

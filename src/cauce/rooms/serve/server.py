@@ -13,6 +13,7 @@ import orjson
 
 import cauce
 from cauce.errors import CauceError
+from cauce.kernel import ids
 from cauce.kernel.entities import Digest
 from cauce.rooms.serve import answers, deployments, loaded, oip, recording, statistics
 from cauce.rooms.serve.access import Access
@@ -86,9 +87,9 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         end = time.monotonic() + _DRAIN_SECONDS
-        for connection in list(self.connections):
-            connection.stop()
         while self.connections and time.monotonic() < end:
+            for connection in list(self.connections):
+                connection.stop()
             await asyncio.sleep(0.01)
         for connection in list(self.connections):
             connection.abort()
@@ -254,11 +255,12 @@ class Server:
         parsed = clock()
         arrays = dict(zip(fresh.session.outputs, fresh.session.run(asked.feed), strict=True))
         ran = clock()
-        said = recording.read(arrays, asked.rows)
+        said = recording.read(fresh.signature, arrays, asked.rows)
         head: dict[str, Any] = {"model_name": name, "model_version": fresh.version}
         if asked.id is not None:
             head["id"] = asked.id
-        joined = ",".join(said.ids)
+        own = [ids.new_id() for _ in range(asked.rows)]
+        joined = ",".join(own)
         head["parameters"] = {"cauce_prediction": joined}
         data, json_size = oip.encode(head, asked.outputs, arrays, fresh.signature.classes)
         reply = Reply(data, head=self._head)
@@ -271,7 +273,7 @@ class Server:
             _pack(reply, headers[b"accept-encoding"])
         done = clock()
         first = next(iter(asked.feed.values()))
-        recording.append(self._writer, fresh, said, first, (done - began) / 1e6)
+        recording.append(self._writer, fresh, own, said, first, (done - began) / 1e6)
         counters = fresh.statistics
         counters.requests.add(done - began)
         counters.infer.add(ran - parsed)
