@@ -13,6 +13,7 @@ import html
 import json
 from functools import cache
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -48,6 +49,7 @@ EARLY = (
     "app/shell.js",
     "app/ui.js",
     "app/api.js",
+    "app/nav.js",
     "app/words.js",
     *MODULES.values(),
 )
@@ -136,12 +138,47 @@ def policy() -> str:
     )
 
 
-def shell(project: str, agent: str) -> str:
+CHOICES = {
+    "theme": ("light", "dark"),
+    "density": ("compact", "roomy"),
+    "nav": ("folded", "open"),
+}
+"""What a browser may have chosen, kept in cookies: `cauce-theme=dark`."""
+
+LANGUAGES = ("en", "es")
+
+
+def language(request: Request) -> str:
+    """Choose the language: as set here, else the first that the browser asks for, else English."""
+    asked = request.cookies.get("cauce-lang", "")
+    for tag in (asked, *request.headers.get("accept-language", "").split(",")):
+        short = tag.strip()[:2].lower()
+        if short in LANGUAGES:
+            return short
+    return "en"
+
+
+def choices(request: Request) -> str:
+    """Write the attributes of `<html>` that hold the browser's choices, known ones only."""
+    found = {name: request.cookies.get(f"cauce-{name}", "") for name in CHOICES}
+    return "".join(
+        f' data-{name}="{value}"' for name, value in found.items() if value in CHOICES[name]
+    )
+
+
+@cache
+def icon() -> str:
+    """Give the icon as an address that holds it, so that no request is spent on it."""
+    return "data:image/svg+xml," + quote(assets()["app/icon.svg"].body.decode().strip())
+
+
+def shell(project: str, agent: str, *, lang: str = "en", attributes: str = "") -> str:
     """Write the page that all addresses share; the scripts draw the rest."""
-    early = "\n".join(f'<link rel="modulepreload" href="{address(path)}">' for path in EARLY)
+    paths = (*EARLY, f"app/text.{lang}.js")
+    early = "\n".join(f'<link rel="modulepreload" href="{address(path)}">' for path in paths)
     font = address("vendor/inter-latin-wght-normal.woff2")
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{lang}"{attributes}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -149,7 +186,7 @@ def shell(project: str, agent: str) -> str:
 <meta name="cauce-project" content="{html.escape(project)}">
 <meta name="cauce-agent" content="{html.escape(agent)}">
 <title>Cauce</title>
-<link rel="icon" href="{address("app/icon.svg")}">
+<link rel="icon" href="{icon()}">
 <link rel="preload" href="{font}" as="font" type="font/woff2" crossorigin>
 <link rel="stylesheet" href="{address("app/cauce.css")}">
 <script type="importmap">{import_map()}</script>
@@ -183,7 +220,8 @@ def reply(request: Request, item: Asset, keep: str) -> Response:
 async def index(request: Request) -> Response:
     """Answer every page's address with the shell."""
     ws = request.app.state.ws
-    item = asset(shell(ws.project, ws.agent).encode(), ".html")
+    page = shell(ws.project, ws.agent, lang=language(request), attributes=choices(request))
+    item = asset(page.encode(), ".html")
     found = reply(request, item, "no-cache")
     found.headers["content-security-policy"] = policy()
     found.headers["referrer-policy"] = "no-referrer"
