@@ -4,10 +4,12 @@ Nothing is imported until it is asked for; a missing package names the extra tha
 """
 
 import importlib
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cauce.errors import MissingExtra, NotFound
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
     "catalogs": {
@@ -42,9 +44,17 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
 """Group -> name -> (module or module:attribute, extra that brings its packages)."""
 
 
+def _points(group: str, name: str | None = None) -> "EntryPoints":
+    """Read the installed entry points of a group."""
+    from importlib.metadata import entry_points  # late: costs as much as the rest of a command
+
+    wanted = {} if name is None else {"name": name}
+    return entry_points(group=f"cauce.{group}", **wanted)
+
+
 def names(group: str) -> list[str]:
     """List the adapters of a group, shipped and installed."""
-    found = {point.name for point in entry_points(group=f"cauce.{group}")}
+    found = {point.name for point in _points(group)}
     return sorted(found | set(SHIPPED.get(group, {})))
 
 
@@ -57,7 +67,7 @@ def load(group: str, name: str) -> Any:
     """
     shipped = SHIPPED.get(group, {}).get(name)
     if shipped is None:
-        for point in entry_points(group=f"cauce.{group}", name=name):
+        for point in _points(group, name):
             return point.load()
         raise NotFound(
             f"no adapter {name!r} in {group}", hint=f"known: {', '.join(names(group)) or 'none'}"
