@@ -1,11 +1,13 @@
 """The command `cauce demo`."""
 
 import argparse
+import contextlib
 import secrets
+import sys
 import time
 from pathlib import Path
 
-from cauce.errors import Invalid
+from cauce.errors import Conflict, Invalid
 from cauce.faces.demo import course
 from cauce.faces.demo.material import write
 from cauce.faces.demo.screen import Screen
@@ -43,12 +45,21 @@ def main(argv: list[str]) -> int:
         course.recheck(ws, material, screen)
         screen.line(f"\nThe whole course took {time.monotonic() - begun:.0f} s. It is yours now:")
         screen.line(f"  cd {root}; cauce --help")
-        if not options.no_serve:
-            from cauce.faces.server import up  # late: it loads the web server
+        return 0 if options.no_serve else _leave_open(root, options.port)
 
-            screen.line()
-            return up(ws, host="127.0.0.1", port=options.port)
-    return 0
+
+def _leave_open(root: Path, port: int | None) -> int:
+    """Serve the pages until Ctrl-C; without a port given, any free one will do."""
+    from cauce.faces import server  # late: it loads the web server
+
+    sys.stdout.write("\n")
+    with contextlib.chdir(root):
+        try:
+            return server.main([] if port is None else ["--port", str(port)])
+        except Conflict:
+            if port is not None:
+                raise
+            return server.main(["--port", "0"])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", nargs="?", default="cauce-demo", type=Path, help="new folder")
     parser.add_argument("--seed", type=int, help="decides split, noise and training; else random")
     parser.add_argument("--no-serve", action="store_true", help="end without the web pages")
-    parser.add_argument("--port", type=int, default=8765, help="port of the pages")
+    parser.add_argument("--port", type=int, help="port of the pages; else 8765, or a free one")
     parser.add_argument(
         "--files-only", action="store_true", help="write the project and the scans, then end"
     )

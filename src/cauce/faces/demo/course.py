@@ -14,6 +14,7 @@ import msgspec
 from cauce.errors import Unavailable
 from cauce.faces.demo.material import Material, write
 from cauce.faces.demo.screen import Screen, Stage
+from cauce.faces.demo.thread import lines, thread
 from cauce.faces.project import init
 from cauce.kernel.workspace import Workspace, open_local
 
@@ -25,6 +26,12 @@ FIRST = 150
 BUDGET = 200
 """Least sure scans that are labelled."""
 ANNOTATOR = "user:annotator"
+VERDICTS = {
+    "better": "is better than",
+    "cheaper": "is cheaper than",
+    "same": "is no better than",
+    "worse": "is worse than",
+}
 
 
 def make_project(root: Path, seed: int, screen: Screen) -> Material:
@@ -54,7 +61,7 @@ def train(ws: Workspace, screen: Screen) -> Any:
     """Stage 3: `python train.py` as a tracked run."""
     with screen.stage("train") as stage:
         stage.now("python train.py")
-        run = ws.track.run(("python", "train.py"), data=(f"{DATASET}@main",))
+        run = ws.track.run(("python", "train.py"), data=(f"{DATASET}@main",), quiet=True)
         detail = ws.track.show(run.id)
         stage.figure = f"{run.name}: test accuracy {run.metrics['test/accuracy']:.4f}"
         points = sum(key.count for key in detail.keys)
@@ -81,17 +88,20 @@ def register(ws: Workspace, run: Any, screen: Screen) -> None:
         parity = detail.parity
         stage.figure = (
             f"{DATASET}@{version.number}: ONNX equals the native model within "
-            f"{parity.max_abs:.1e} on {parity.rows} real scans"
+            f"{parity.recorded:.0e} on {parity.rows} real scans"
         )
-        stage.lines = [_variant_line(variant) for variant in detail.variants]
-        stage.lines.append(f"gate: {result.verdict}")
+        for variant in detail.variants:
+            stage.lines += [
+                measured("fp32", variant.base),
+                measured(f"{variant.precision}, {variant.chosen.recipe}", variant.chosen),
+            ]
+        said = "passes" if result.passed else "fails"
+        stage.lines.append(f"the gate says {result.verdict} and {said}: {result.reasons[0]}")
 
 
-def _variant_line(variant: Any) -> str:
-    return (
-        f"{variant.precision:>5}: accuracy {variant.accuracy:.4f}, {variant.latency_us:.0f} µs, "
-        f"{variant.size / 1e3:.1f} kB"
-    )
+def measured(name: str, row: Any) -> str:
+    """Write what was measured of one form of a model."""
+    return f"{name}: accuracy {row.accuracy:.4f}, {row.size / 1e3:.1f} kB, {row.p50 * 1e3:.0f} µs"
 
 
 def deploy(ws: Workspace, server: "Server", material: Material, screen: Screen) -> None:
@@ -100,32 +110,37 @@ def deploy(ws: Workspace, server: "Server", material: Material, screen: Screen) 
         ws.serve.deploy(f"{DATASET}@champion", name=DEPLOYMENT)
         ws.watch.reference(DEPLOYMENT, data=f"{DATASET}@main")
         url = server.start()
-        right, sent = predict(ws, material, material.held[:FIRST], stage)
+        right = predict(ws, material, material.held[:FIRST], stage)
         detail = ws.serve.show(DEPLOYMENT)
-        stage.figure = f"{right / sent:.1%} of {sent} held-out scans right over HTTP"
-        stage.lines = [f"{url}/v2/models/{DATASET}/infer, p50 {detail.p50_ms:.2f} ms"]
+        stage.figure = f"{share(right)} held-out scans right over HTTP"
+        stage.lines = [f"{url}/v2/models/{DATASET}/infer, p50 {detail.latency.p50:.2f} ms a scan"]
 
 
-def predict(ws: Workspace, material: Material, files: Sequence[Path], stage: Stage) -> Any:
-    """Send scans over HTTP and count the right answers."""
-    right = 0
+def predict(ws: Workspace, material: Material, files: Sequence[Path], stage: Stage) -> list[bool]:
+    """Send scans over HTTP; tell which answers are right, and remember what each shows."""
+    right = []
     for start in range(0, len(files), 50):
         stage.now(f"predicting {start:,} of {len(files):,}")
         batch = tuple(files[start : start + 50])
         for path, answer in zip(batch, ws.serve.predict(DEPLOYMENT, batch), strict=True):
-            right += answer.label == material.truth[path.name]
+            right.append(answer.label == material.truth[path.name])
             material.truth[answer.id] = material.truth[path.name]
-    return right, len(files)
+    return right
+
+
+def share(right: Sequence[bool]) -> str:
+    """Write the share of right answers."""
+    return f"{sum(right) / len(right):.1%} of {len(right)}"
 
 
 def degrade(ws: Workspace, material: Material, screen: Screen) -> None:
     """Stage 6: worse scans arrive, drift is found, the least sure ones are labelled."""
     with screen.stage("watch") as stage:
         before = ws.watch.check(DEPLOYMENT)
-        right, sent = predict(ws, material, material.field, stage)
+        right = predict(ws, material, material.field, stage)
         report = ws.watch.check(DEPLOYMENT)
         moved = sorted((row for row in report.inputs if row.drifted), key=lambda row: -row.distance)
-        stage.figure = f"{report.outcome}: {right / sent:.1%} of {sent} worse scans right"
+        stage.figure = f"{report.outcome}: {share(right)} worse scans right"
         stage.lines = [
             f"the check before them said {before.outcome}; moved: "
             + ", ".join(f"{row.name} (D {row.distance:.2f})" for row in moved[:4])
@@ -161,36 +176,32 @@ def retrain(ws: Workspace, screen: Screen) -> None:
     with screen.stage("flow") as stage:
         stage.now("the trigger fires")
         jobs = ws.flow.tick()
-        ws.flow.work(once=True)
+        ws.flow.work(once=True, quiet=True)
         pipeline = ws.flow.history("retrain")[0]
         comparison = ws.models.show(f"{DATASET}@latest").comparisons[0]
         live = ws.serve.show(DEPLOYMENT).live
         stage.figure = (
-            f"{comparison.candidate} is {comparison.verdict} than {comparison.champion}: "
-            f"{comparison.champion_accuracy:.1%} → {comparison.candidate_accuracy:.1%} "
-            f"on the same {comparison.rows} held-out scans"
+            f"the new model {VERDICTS[comparison.verdict]} the champion: "
+            f"{comparison.champion.accuracy:.1%} → {comparison.candidate.accuracy:.1%} "
+            f"on the same {comparison.n} held-out scans"
         )
+        moved = "" if pipeline.outcome == "done" else "still "
         stage.lines = [
-            f"{len(jobs)} job, {len(pipeline.steps)} steps, outcome {pipeline.outcome}; "
-            f"{DEPLOYMENT} serves {live.model}",
-            f"one command back: cauce serve rollback {DEPLOYMENT}",
+            f"{len(jobs)} job, {len(pipeline.steps)} steps; {DEPLOYMENT} {moved}serves {live.model}"
         ]
+        if pipeline.outcome == "done":
+            stage.lines.append(f"one command back: cauce serve rollback {DEPLOYMENT}")
 
 
-def recheck(ws: Workspace, material: Material, screen: Screen) -> str:
-    """Stage 8: the same scanner again, and the thread of one prediction."""
+def recheck(ws: Workspace, material: Material, screen: Screen) -> None:
+    """Stage 9: the same scanner again, and the thread of one prediction."""
     with screen.stage("lineage") as stage:
-        right, sent = predict(ws, material, material.field[:100], stage)
+        right = predict(ws, material, material.later, stage)
         last = ws.serve.predictions(DEPLOYMENT, limit=1)[0]
-        stage.figure = f"{right / sent:.1%} of {sent} worse scans right now"
-        stage.lines = ["where the last prediction comes from:"]
-    from cauce.faces.render import renderer  # late: only here
-
-    graph = ws.lineage.show(f"prediction:{last.id}")
-    draw = renderer("lineage.show")
-    for text in draw(graph) if draw else ():
-        screen.line(f"  {text}")
-    return str(last.id)
+        graph = ws.lineage.show(f"prediction:{last.id}")
+        stage.figure = f"{share(right)} new scans of the worse scanner right now"
+        stage.lines = ["the thread of the last of these predictions:", *lines(thread(graph))]
+        stage.lines.append(f"all of it: cauce lineage show prediction:{last.id}")
 
 
 def _configure(root: Path, seed: int) -> None:

@@ -13,7 +13,9 @@ LABELLED = 600
 """Scans with labels at the start; of the thin class only `THIN`."""
 THIN = 6
 FIELD = 400
-"""Scans that production sends, worsened."""
+"""Worsened scans that production sends before the model is trained again."""
+LATER = 150
+"""Worsened scans that production sends afterwards; nobody has seen them."""
 
 
 class Material(Struct, frozen=True, kw_only=True):
@@ -23,6 +25,7 @@ class Material(Struct, frozen=True, kw_only=True):
         thin: The class that has few labels at the start.
         held: Held-out files, clean, a third of which production sends first.
         field: Worsened files, outside the data set, as a worse scanner sends them.
+        later: More of them, for the time after.
         truth: File name -> class, for every file; what an annotator sees by looking.
         counts: Files by part: `train`, `test`, `unlabelled`.
     """
@@ -30,6 +33,7 @@ class Material(Struct, frozen=True, kw_only=True):
     thin: str
     held: list[Path]
     field: list[Path]
+    later: list[Path]
     truth: dict[str, str]
     counts: dict[str, int]
 
@@ -63,7 +67,7 @@ def write(root: Path, seed: int) -> Material:
     field = root / "field"
     field.mkdir(exist_ok=True)
     sent = []
-    for index in rng.permutation(parts["unlabelled"])[:FIELD]:
+    for index in rng.permutation(parts["unlabelled"])[: FIELD + LATER]:
         path = field / f"field-{int(index):04}.png"
         path.write_bytes(sample.png(sample.worsen(images[index], rng)))
         truth[path.name] = str(digits[index])
@@ -71,7 +75,8 @@ def write(root: Path, seed: int) -> Material:
     return Material(
         thin=str(thin),
         held=placed["test"],
-        field=sent,
+        field=sent[:FIELD],
+        later=sent[FIELD:],
         truth=truth,
         counts={part: len(paths) for part, paths in placed.items()},
     )
