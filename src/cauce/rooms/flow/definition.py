@@ -34,10 +34,7 @@ def flows(ws: "Workspace") -> dict[str, Flow]:
     Raises:
         Invalid: A table is not a flow; the message says which one and what is wrong.
     """
-    table = ws.settings.free.get("flow", {})
-    if not isinstance(table, Mapping):
-        raise Invalid("flow must be a table", hint='write [flow.retrain] and below it on = "…"')
-    return {name: _flow(name, body) for name, body in table.items()}
+    return {name: _flow(name, body) for name, body in ws.settings.free.get("flow", {}).items()}
 
 
 def flow(ws: "Workspace", name: str) -> Flow:

@@ -2,7 +2,7 @@
 
 import time
 
-from cauce.errors import Conflict
+from cauce.errors import CauceError, Conflict
 from cauce.kernel import ids
 from cauce.kernel.entities import Commit, Job
 from cauce.kernel.operation import operation
@@ -108,6 +108,7 @@ def run(ws: Workspace, flow: str, *, reason: str = "manual", quiet: bool = False
     Raises:
         NotFound: No such flow.
         Conflict: It runs already, or another worker took the job.
+        CauceError: A step failed. A gate that keeps the champion is no failure.
 
     Notes:
         Jobs that are due already are done first. A job of the same flow that waits is replaced.
@@ -130,11 +131,21 @@ def run(ws: Workspace, flow: str, *, reason: str = "manual", quiet: bool = False
             leased = worker.next()
             done = worker.do(leased, flows.get(leased.name)) if leased else None
             if done is not None and done.job == job.id:
-                return done
+                return _succeeded(done)
     finally:
         worker.close()
     raise Conflict(
         f"flow {flow} runs already", hint=f"`cauce flow history {flow}` shows when it has ended"
+    )
+
+
+def _succeeded(run: FlowRun) -> FlowRun:
+    """Give a run back unless a step of it failed: a person and a CI system want to know."""
+    if run.status != "failed":
+        return run
+    raise CauceError(
+        f"flow {run.flow} failed: {run.error}",
+        hint=f"`cauce track logs {run.id}` shows what its steps printed",
     )
 
 

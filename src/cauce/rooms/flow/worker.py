@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 _LOOK = 0.2
 """Seconds between two looks at a running step."""
 
-_OF_A_RUN = ("CAUCE_RUN", "CAUCE_PARENT", "CAUCE_USER")
+_LONGEST = 10_000
+"""Characters that are kept of a line."""
+
+_OF_A_RUN = ("CAUCE_RUN", "CAUCE_PARENT", "CAUCE_PROJECT", "CAUCE_USER")
 """What a flow's steps must not inherit from the process that works."""
 
 
@@ -40,7 +43,7 @@ class Worker:
 
     def __init__(self, ws: "Workspace", *, lease: float = 60.0, quiet: bool = False) -> None:
         self.ws, self.lease, self.quiet = ws, lease, quiet
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{ids.new_id()[-6:]}"
+        self.name = f"service:worker/{socket.gethostname()}/{os.getpid()}-{ids.new_id()[-4:]}"
         self.executor: Executor = plugins.load("executors", ws.settings["executor"]).open_executor()
 
     def next(self) -> Job | None:
@@ -189,7 +192,7 @@ class _Log:
     """Passes a step's output on line by line.
 
     Attributes:
-        last: Last line that says something.
+        last: Last line that says what happened.
     """
 
     def __init__(self, writer: "StreamWriter", quiet: bool) -> None:
@@ -209,8 +212,9 @@ class _Log:
 
     def line(self, text: str) -> None:
         text = text.rstrip("\r")
-        self.last = text.strip() or self.last
-        self._writer.append({"at": time.time(), "stream": "stdout", "text": text})
+        if text.strip() and not text.startswith("hint: "):
+            self.last = text.strip().removeprefix("error: ")
+        self._writer.append({"at": time.time(), "stream": "out", "text": text[:_LONGEST]})
         if not self._quiet:
             sys.stderr.write(f"{text}\n")
 
