@@ -25,10 +25,10 @@ KINDS: tuple[Kind, ...] = ("records", "points")
 HEADER = struct.Struct("<4sBBH")
 """Magic `CSEG`, format, kind (index in `KINDS`), zero."""
 
-BLOCK = struct.Struct("<IIdI")
-"""Payload length, crc32 of the rest, time of writing, number of records."""
+BLOCK = struct.Struct("<IIdII")
+"""Payload length, number of records, time of writing, crc32 of the payload, crc32 of these."""
 
-_META = struct.Struct("<dI")
+_FIELDS = struct.Struct("<IIdI")
 MAGIC = b"CSEG"
 
 
@@ -41,7 +41,7 @@ class Block(NamedTuple):
         first: Index in the segment of its first record.
         offset: Where its payload starts in the file.
         length: Bytes of the payload.
-        crc: Checksum of time, count and payload.
+        crc: Checksum of the payload.
     """
 
     at: float
@@ -67,9 +67,9 @@ def header(kind: Kind) -> bytes:
 
 
 def block_header(payload: bytes | bytearray, at: float, count: int) -> bytes:
-    """Give the twenty bytes before a payload."""
-    crc = zlib.crc32(payload, zlib.crc32(_META.pack(at, count)))
-    return BLOCK.pack(len(payload), crc, at, count)
+    """Give the 24 bytes before a payload."""
+    fields = _FIELDS.pack(len(payload), count, at, zlib.crc32(payload))
+    return fields + zlib.crc32(fields).to_bytes(4, "little")
 
 
 class Segment:
@@ -125,8 +125,8 @@ class Segment:
             if len(head) < BLOCK.size:
                 self._stop("the last block is cut short", torn=True)
                 return
-            length, crc, at, count = BLOCK.unpack(head)
-            if not length or not count:
+            length, count, at, crc, own = BLOCK.unpack(head)
+            if own != zlib.crc32(head[: _FIELDS.size]) or not length or not count:
                 self._stop(f"no block at byte {offset}", torn=not any(head))
                 return
             offset += BLOCK.size
@@ -140,7 +140,7 @@ class Segment:
     def payload(self, block: Block) -> bytes | None:
         """Read and verify a block's payload; None, with the fault set, when it is damaged."""
         data = os.pread(self._fd, block.length, block.offset)
-        if zlib.crc32(data, zlib.crc32(_META.pack(block.at, block.total))) != block.crc:
+        if zlib.crc32(data) != block.crc:
             end = block.offset + block.length >= os.fstat(self._fd).st_size
             self._stop(f"damaged block at byte {block.offset - BLOCK.size}", torn=end)
             return None
