@@ -60,6 +60,8 @@ class Difference(Entity, frozen=True):
         js: Jensen-Shannon distance in bits^½, 0 to 1.
         wasserstein: Earth mover's distance in interquartile ranges of the reference; 0 for
             categories.
+        reference_median: Middle of the reference's finite values; None for categories.
+        median: Middle of the current finite values; None for categories or without any.
         bins: At most a dozen bins of both, in order.
     """
 
@@ -72,6 +74,8 @@ class Difference(Entity, frozen=True):
     psi: float = 0.0
     js: float = 0.0
     wasserstein: float = 0.0
+    reference_median: float | None = None
+    median: float | None = None
     bins: tuple[Bin, ...] = ()
 
 

@@ -214,6 +214,7 @@ def compare(reference: Profile, current: Profile, rule: Rule, *, columns: int = 
     distance = measures.ks_distance(first, second)
     p = measures.ks_p(distance, n, m)
     bins = _grouped(first, first, second, _PSI_BINS)
+    values = centres(reference.pivot, buckets)
     return Difference(
         type="numeric",
         verdict=_verdict(p, distance, rule.distance, rule, columns, min(n, m)),
@@ -223,8 +224,10 @@ def compare(reference: Profile, current: Profile, rule: Rule, *, columns: int = 
         p=p,
         psi=measures.psi(bins[0], bins[1]),
         js=measures.jensen_shannon(bins[0], bins[1]),
-        wasserstein=_moved(centres(reference.pivot, buckets), first, second),
-        bins=_drawn(centres(reference.pivot, buckets), first, second),
+        wasserstein=_moved(values, first, second),
+        reference_median=_middle(values, first),
+        median=_middle(values, second),
+        bins=_drawn(values, first, second),
     )
 
 
@@ -259,6 +262,11 @@ def _verdict(
     if rows < rule.min_rows:
         return "too-few"
     return "drifted" if p < rule.alpha / max(1, columns) and distance >= least else "steady"
+
+
+def _middle(values: NDArray[np.float64], counts: NDArray[np.int64]) -> float | None:
+    seen = np.isfinite(values) & (counts > 0)
+    return measures.quantile(values[seen], counts[seen], 0.5) if seen.any() else None
 
 
 def _moved(

@@ -74,6 +74,8 @@ class ColumnDrift(Entity, frozen=True):
     psi: float
     js: float
     wasserstein: float
+    reference_median: float | None
+    median: float | None
     bins: tuple[Bin, ...]
 
 
