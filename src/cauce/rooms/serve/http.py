@@ -155,9 +155,7 @@ class Connection(asyncio.Protocol):
         if not self._busy:
             self._busy, self._since = True, self._now()
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(Refused(400, "this server speaks HTTP/1.1 only"))
+            self._feed(data)
         except httptools.HttpParserError as problem:
             cause = problem.__context__
             if not isinstance(cause, Refused):
@@ -165,6 +163,27 @@ class Connection(asyncio.Protocol):
             self._refuse(cause)
         else:
             self._flush()
+
+    def _feed(self, data: bytes) -> None:
+        """Parse; an offer to upgrade is passed over, as the standard allows.
+
+        The parser stops behind the headers of such a request and leaves its body alone, so the
+        request is given to a new parser without the offer.
+        """
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            method = self._parser.get_method()
+            if method == b"CONNECT":
+                raise httptools.HttpParserError("CONNECT is not offered") from None
+            lines = [method + b" " + self._target + b" HTTP/1.1"]
+            lines += [
+                name + b": " + value
+                for name, value in self._headers.items()
+                if name not in {b"connection", b"upgrade", b"http2-settings"}
+            ]
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(b"\r\n".join([*lines, b"", b""]) + data[offer.args[0] :])
 
     def eof_received(self) -> bool:
         """Close when the client has sent its last."""
@@ -227,7 +246,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer."""
-        if self._discarding:
+        if self._discarding or self._parser.should_upgrade():
             return
         method = self._parser.get_method()
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)

@@ -171,7 +171,10 @@ def _input(
             f"{where}.parameters.binary_data_size: {str(size)[:20]} is not within "
             f"the {len(tail)} bytes that follow"
         )
-    return tensor.name, _from_bytes(tail[:size], tensor.dtype, shape, where), size
+    array = _from_bytes(tail[:size], tensor.dtype, shape, where)
+    if tensor.meaning is not None and not np.isfinite(array).all():
+        raise refuse(f"{where}: holds NaN or infinity, which no {tensor.meaning.kind} has")
+    return tensor.name, array, size
 
 
 def _shape(shape: Any, tensor: Tensor, where: str) -> tuple[int, ...]:

@@ -189,12 +189,12 @@ class Server:
         """Say what is wrong with an address."""
         parts = path.split(b"/")[1:]
         if parts[:1] == [b"v2"] and len(parts) > 1:
-            if parts[1] == b"models" and len(parts) > 2 and parts[2] not in (b"trace",):
-                return self._unknown_model(parts)
             if parts[1] == b"repository":
                 return Refused(403, "models are deployed with `cauce serve deploy`, not over HTTP")
-            if parts[1] in _UNSUPPORTED or parts[2:3] == [b"trace"]:
+            if parts[1] in _UNSUPPORTED or parts[3:] == [b"trace", b"setting"]:
                 return Refused(400, "this extension is not supported")
+            if parts[1] == b"models" and len(parts) > 2:
+                return self._unknown_model(parts)
         return Refused(404, "there is nothing at this address; the protocol starts at /v2")
 
     def _unknown_model(self, parts: list[bytes]) -> Refused:
