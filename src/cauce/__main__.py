@@ -12,8 +12,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"cauce {__version__}")
         return 0
+    import gc
+
     from cauce.faces import cli
 
+    gc.set_threshold(50_000)  # a start makes much and throws nothing away: a twentieth is saved
     return cli.main(arguments)
 
 

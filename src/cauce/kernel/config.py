@@ -4,7 +4,6 @@ All settings are declared once, in `SETTINGS`, which also makes docs/settings.md
 belong to the room `flow` and are handed on as they are.
 """
 
-import difflib
 import math
 import os
 import tomllib
@@ -164,6 +163,8 @@ def _of_variable(name: str) -> str | None:
         return None
     key = name.removeprefix("CAUCE_").lower().replace("__", ".")
     if key not in _BY_KEY and "." not in key:
+        import difflib  # late: only mistakes need it
+
         near = difflib.get_close_matches(key, _BY_KEY, n=1, cutoff=0.8)
         return key if near else None
     return key
@@ -218,6 +219,8 @@ def _typed(key: str, value: Any, where: str, *, text: bool = False) -> Any:
     """Check a value against its declaration; where there is only text, it is parsed."""
     setting = _BY_KEY.get(key)
     if setting is None:
+        import difflib  # late: only mistakes need it
+
         near = difflib.get_close_matches(key, _BY_KEY, n=1, cutoff=0.5)
         raise Invalid(
             f"{where}: no setting {key!r}",

@@ -7,7 +7,6 @@ commit that git still has, keeps its object.
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,6 +185,8 @@ def _in_repository(root: Path) -> bool:
 
 def _git(root: Path, *words: str, given: bytes = b"") -> bytes:
     """Run git; raises `Unavailable`, because without its answer nothing may be removed."""
+    import subprocess  # late: this module is imported by every verb of the kernel
+
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *words], input=given, capture_output=True, check=False

@@ -1,9 +1,7 @@
 """A workspace: one project's catalogue, objects and streams, here or on a server."""
 
-import getpass
 import importlib
 import os
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -240,6 +238,9 @@ def _open_objects(root: Path, settings: config.Settings) -> "ObjectStore":
 
 def _person(root: Path | None) -> str:
     """Read git's user.name, else the login name."""
+    import getpass
+    import subprocess  # late, both: most commands ask nobody who acts
+
     try:
         found = subprocess.run(
             ["git", "config", "user.name"],
