@@ -293,7 +293,7 @@ TREES = st.dictionaries(
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(versions=st.lists(TREES, min_size=2, max_size=4))
 def test_every_version_comes_back_from_every_other(ws, versions):

@@ -4,17 +4,16 @@ import os
 import random
 import resource
 import signal
-import sys
+import tempfile
 import traceback
+from pathlib import Path
 
 import pytest
 from tests.rooms import folders
 
 from cauce.errors import Conflict, Unwritable
 from cauce.kernel import digest, workspace
-
-EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.utime"}
-"""What Python reports before it asks the kernel to change or open a file."""
+from cauce.testing import kill
 
 ONE = {f"{name}/{i}": f"{name}{i % 7}".encode() for name in ("a", "b") for i in range(12)}
 TWO = {path: data if i % 3 else data + b"!" for i, (path, data) in enumerate(ONE.items())}
@@ -34,57 +33,23 @@ def child(work):
     os._exit(0)
 
 
-def killed_at(number, work):
-    """Run a function in a process that is killed before its n-th access to a file.
-
-    Returns:
-        Whether it was killed; otherwise it made fewer accesses, and succeeded.
-    """
-
-    def counted():
-        seen = 0
-
-        def hook(event, _):
-            nonlocal seen
-            if event in EVENTS:
-                seen += 1
-                if seen == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
-        work()
-
-    status = child(counted)
-    assert status in {0, signal.SIGKILL}
-    return status == signal.SIGKILL
+@pytest.fixture
+def quick(tmp_path):
+    """A folder in memory where the machine has one: thousands of files are made in it."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="cauce-test-", dir=memory) as folder:
+        yield Path(folder)
 
 
-def accesses(work, most=100_000):
-    """Count the accesses of a function to files, without running it twice in one place."""
-    reader, writer = os.pipe()
-
-    def counted():
-        seen = 0
-
-        def hook(event, _):
-            nonlocal seen
-            seen += event in EVENTS
-
-        sys.addaudithook(hook)
-        work()
-        os.write(writer, str(seen).encode())
-
-    assert child(counted) == 0
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        return min(int(pipe.read()), most)
-
-
-def points(total, count):
-    """Choose points over the whole length, others in each run, and say which when one fails."""
-    seed = random.randrange(10**6)
-    sys.stderr.write(f"seed {seed}\n")
-    return sorted(random.Random(seed).sample(range(1, total + 1), min(count, total)))
+@pytest.fixture
+def seed():
+    """Another number in each run, shown when a test fails."""
+    chosen = random.randrange(10**6)
+    print(f"seed {chosen}")
+    return chosen
 
 
 def make(root, files):
@@ -111,13 +76,13 @@ def require_whole(ws):
         assert ws.objects.has(needed) == needed
 
 
-def test_an_add_that_is_killed_anywhere_leaves_nothing_torn(tmp_path):
-    wanted = add(make(tmp_path / "whole", ONE)).id
-    total = accesses(lambda: add(make(tmp_path / "counted", ONE)))
-    kills = 0
-    for number in points(total, 40):
-        root = make(tmp_path / f"at{number}", ONE)
-        kills += killed_at(number, lambda root=root: add(root))
+def test_an_add_that_is_killed_anywhere_leaves_nothing_torn(quick, seed):
+    wanted = add(make(quick / "whole", ONE)).id
+    counted = make(quick / "counted", ONE)
+    total = kill.count(lambda: add(counted))
+    for number in kill.sample(total, 40, seed=seed):
+        root = make(quick / f"at{number}", ONE)
+        kill.kill_at(lambda root=root: add(root), number)
         with workspace.open_local(root, agent="user:test") as ws:
             require_whole(ws)
             for out in ws.data.status() if (root / "data.dvc").exists() else ():
@@ -125,12 +90,11 @@ def test_an_add_that_is_killed_anywhere_leaves_nothing_torn(tmp_path):
             assert ws.data.add(root / "data").id == wanted
             assert [it.number for it in ws.data.versions("data")] == ["v1"]
             assert ws.data.status()[0].state == "unchanged"
-    assert kills >= 30
 
 
-def test_a_checkout_that_is_killed_anywhere_loses_nothing_and_can_go_on(tmp_path):
+def test_a_checkout_that_is_killed_anywhere_loses_nothing_and_can_go_on(quick, seed):
     def prepare(name):
-        root = make(tmp_path / name, ONE)
+        root = make(quick / name, ONE)
         add(root)
         for path in folders.read(root / "data"):
             (root / "data" / path).unlink()
@@ -143,11 +107,10 @@ def test_a_checkout_that_is_killed_anywhere_loses_nothing_and_can_go_on(tmp_path
             ws.data.checkout((root / "data",), version="v1")
 
     counted = prepare("counted")
-    total = accesses(lambda: go(counted))
-    kills = 0
-    for number in points(total, 30):
+    total = kill.count(lambda: go(counted))
+    for number in kill.sample(total, 25, seed=seed):
         root = prepare(f"at{number}")
-        kills += killed_at(number, lambda root=root: go(root))
+        kill.kill_at(lambda root=root: go(root), number)
         for path, data in folders.read(root / "data").items():
             assert data in {ONE.get(path), TWO.get(path)}
         with workspace.open_local(root, agent="user:test") as ws:
@@ -157,7 +120,6 @@ def test_a_checkout_that_is_killed_anywhere_loses_nothing_and_can_go_on(tmp_path
             assert folders.read(root / "data") == ONE
             ws.data.checkout((root / "data",), version="v2")
             assert folders.read(root / "data") == TWO
-    assert kills >= 20
 
 
 def start(work, gate):
@@ -260,9 +222,9 @@ def test_a_file_that_changes_after_it_was_hashed_is_a_conflict_and_no_version(tm
 
 
 @pytest.mark.slow
-def test_twenty_thousand_small_files_are_added_and_come_back(tmp_path):
+def test_twenty_thousand_small_files_are_added_and_come_back(quick):
     files = {f"{i % 100:02}/{i:05}.txt": f"file {i}".encode() for i in range(20_000)}
-    root = make(tmp_path / "project", files)
+    root = make(quick / "project", files)
     with workspace.open_local(root, agent="user:test") as ws:
         version = ws.data.add(root / "data")
         assert version.count == 20_000

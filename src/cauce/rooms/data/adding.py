@@ -10,7 +10,8 @@ from cauce.rooms.data import dvc, versions, worktree
 from cauce.rooms.data.entities import DatasetVersion, Initialised
 from cauce.rooms.data.worktree import Found
 
-_BATCH = 512
+_BATCH = 4096
+"""Files put at once: the store waits for the disk once a batch."""
 
 
 def initialise(ws: Workspace) -> Initialised:
