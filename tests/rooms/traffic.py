@@ -1,27 +1,40 @@
 """Digits that a deployment has answered, recorded the way the model server does."""
 
 import functools
+import json
 
 import numpy as np
 from numpy.typing import NDArray
 from tests.rooms import trained
 
+from cauce.adapters.frameworks import sklearn as framework
 from cauce.adapters.samples import digits as sample
-from cauce.kernel import ids, manifest
-from cauce.kernel.entities import Commit, Digest, Manifest, Move, Version
+from cauce.kernel import ids
+from cauce.kernel.entities import Commit, Digest, Entry, Manifest, Move, Version
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.models import operations as models
 
 
-def deploy(ws: Workspace, data: Version, *, seed: int = 0, name: str = "prod") -> Version:
-    """Register a model and point `deployment/NAME@live` at it."""
-    run = trained.run(ws, data, trained.mlp(seed=seed))
-    model = models.register(ws, run.id, name="digits")
-    tree = ws.manifest(model.id)
-    kept = tuple(manifest.entry(tree, path) for path in ("model.onnx", "signature.json"))
-    deployment = ws.put_manifest(
-        Manifest(kind="deployment", entries=kept, labels={"model": model.id}), name
+@functools.cache
+def _files() -> dict[str, bytes]:
+    signature = framework.signature(trained.mlp(), trained.rows()[0][:2], trained.MEANING)
+    return {
+        "model.onnx": framework.to_onnx(trained.mlp(), signature),
+        "signature.json": json.dumps(signature).encode(),
+    }
+
+
+def deploy(ws: Workspace, *, name: str = "prod") -> Version:
+    """Point `deployment/NAME@live` at a model of digits."""
+    files = _files()
+    digests = ws.objects.put(list(files.values()))
+    tree = Manifest(
+        kind="deployment",
+        entries=tuple(
+            Entry(path=path, digest=digest, size=len(data))
+            for (path, data), digest in zip(files.items(), digests, strict=True)
+        ),
     )
+    deployment = ws.put_manifest(tree, name)
     ws.catalog.commit(
         Commit(
             versions=(deployment,),
