@@ -155,10 +155,18 @@ class _Parser:
         return tests[0] if len(tests) == 1 else lambda row: any(test(row) for test in tests)
 
     def _both(self) -> Test:
+        costs = [self._cost()]
         tests = [self._one()]
         while self._said("and"):
+            costs.append(self._cost())
             tests.append(self._one())
+        order = sorted(range(len(tests)), key=costs.__getitem__)
+        tests = [tests[number] for number in order]  # what is a column decides before JSON is read
         return tests[0] if len(tests) == 1 else lambda row: all(test(row) for test in tests)
+
+    def _cost(self) -> bool:
+        """Tell whether what comes next looks further than at plain columns."""
+        return self._token.kind != "word" or self._token.text not in FIELDS
 
     def _one(self) -> Test:
         token = self._token
