@@ -56,7 +56,11 @@ SETTINGS = (
     Setting("s3.region", "us-east-1", "Region of the S3 bucket."),
     Setting("s3.allow_http", False, "Whether the S3 endpoint may be plain HTTP."),
     Setting("gc.grace_hours", 24.0, "Age below which an unreachable object is kept."),
-    Setting("models.tolerance", 1e-4, "Largest absolute difference that a proof of parity allows."),
+    Setting(
+        "models.tolerance",
+        1e-4,
+        "Largest difference that a proof of parity allows; relative where a number is beyond 1.",
+    ),
     Setting("models.min_gain", 0.0, "Least gain in accuracy that makes a candidate better."),
     Setting("models.max_drop", 0.005, "Largest loss of accuracy that a cheaper model may have."),
     Setting("watch.alpha", 0.05, "Chance of a false alarm over all inputs of one check."),

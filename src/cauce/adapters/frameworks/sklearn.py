@@ -81,7 +81,8 @@ def _check_types(found: list[str]) -> None:
     if foreign:
         raise Denied(
             f"the model holds types that are not trusted: {', '.join(foreign)}",
-            hint="use scikit-learn's own estimators and transformers; no own classes or functions",
+            hint="keep to estimators that skops trusts: linear, neural, kernel and Bayes models and "
+            "scikit-learn's transformers; no trees (a forged one reads foreign memory), no own code",
         )
 
 
