@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import secrets
 import time
 from contextlib import suppress
 
@@ -58,6 +57,8 @@ def add(catalog: SqlCatalog, name: str, role: Role) -> NewToken:
         raise Invalid(f"no role {role!r}", hint=f"known: {', '.join(RANKS)}")
     if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
         raise Invalid(f"{name[:100]!r} cannot name a token", hint="1 to 100 printable characters")
+    import secrets  # late: only this needs it
+
     secret = _PREFIX + secrets.token_urlsafe(32)
     with catalog.transaction() as tx:
         if tx.query("SELECT 1 FROM tokens WHERE name = ?", (name,)):

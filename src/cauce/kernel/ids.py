@@ -1,7 +1,6 @@
 """Ids that sort by time, and readable names for runs."""
 
 import os
-import random
 import re
 import time
 
@@ -39,6 +38,8 @@ def new_id() -> str:
 
 def readable(seed: str) -> str:
     """Make a name such as `tidal-weir-42` from an id; the same id gives the same name."""
+    import random  # late: most commands name no run
+
     rng = random.Random(seed)  # noqa: S311 - a name, not a secret
     return f"{rng.choice(_FIRST)}-{rng.choice(_SECOND)}-{rng.randint(1, 99)}"
 

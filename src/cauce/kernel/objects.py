@@ -7,7 +7,7 @@ Members live in `cauce.adapters.stores` (local, memory, s3, http) and all pass
 
 import errno
 import re
-import secrets
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +66,7 @@ def beside(target: Path) -> Iterator[BinaryIO]:
 
     Missing folders are made. A killed process leaves `.cauce-….tmp` behind.
     """
-    temporary = target.parent / f".cauce-{secrets.token_hex(8)}.tmp"
+    temporary = target.parent / f".cauce-{os.urandom(8).hex()}.tmp"
     with writing(target.parent):
         try:
             stream = temporary.open("xb")
