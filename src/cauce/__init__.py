@@ -3,7 +3,7 @@
 `import cauce` loads no third-party module; names below load when they are first used.
 """
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # known to type checkers by its name; `typing` would double our import
 
 __version__ = "0.1.0"
 
@@ -16,7 +16,7 @@ __all__ = ["__version__", "open", "run"]
 _LAZY = {"open": "cauce.faces.client", "run": "cauce.rooms.track.sdk"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'cauce' has no attribute {name!r}")
     import importlib

@@ -124,7 +124,7 @@ def test_the_client_sends_its_token_and_gets_denied_as_an_error(ws, send, secret
 def test_a_server_beyond_loopback_needs_a_token_first(ws, host):
     with pytest.raises(Denied, match="no token") as caught:
         allowed_names(ws, host)
-    assert "token_add" in caught.value.hint
+    assert "token-add" in caught.value.hint
     auth.add(sql.tables(ws), "someone", "reader")
     names = allowed_names(ws, host)
     assert names is None or host in names

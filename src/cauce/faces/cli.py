@@ -4,12 +4,17 @@ Help of the top level and of groups comes from the generated module `index`, so 
 next to nothing; a verb imports its own group only.
 """
 
+from __future__ import annotations  # with the line below: help needs no `typing`
+
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from cauce.errors import CauceError, Invalid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
 COMMANDS = {
     "init": ("cauce.faces.project:main", "start a project in a folder"),

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import errno
-import json
 import os
 import signal
 import socket
@@ -11,13 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from cauce.errors import CauceError, Conflict, Denied, Invalid, Unavailable
+from cauce.errors import Conflict, Denied, Invalid, Unavailable
 from cauce.faces import command, guard
-from cauce.kernel import auth, config, sql, workspace
+from cauce.kernel import auth, config, sql, wire, workspace
+from cauce.kernel.entities import Entity
 from cauce.kernel.objects import beside
 from cauce.kernel.workspace import Workspace
 
@@ -76,6 +76,13 @@ class Server(uvicorn.Server):
                 signal.signal(one, handler)
 
 
+class RunFile(Entity, frozen=True):
+    """What `up.json` says of a running server."""
+
+    pid: int
+    url: str
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Take the address, so that a taken port is known before anything else starts.
 
@@ -122,7 +129,7 @@ def allowed_names(ws: Workspace, host: str) -> set[str] | None:
     if not guard.is_loopback(host) and not auth.every(sql.tables(ws)):
         raise Denied(
             f"{host} can be reached from other machines, and no token protects this server",
-            hint="make one first: cauce admin token_add NAME --role writer",
+            hint="make one first: cauce admin token-add NAME --role writer",
         )
     if guard.is_wildcard(host):
         return None
@@ -207,16 +214,21 @@ def announce(ws: Workspace, where: str, browse: bool) -> None:
 @contextlib.contextmanager
 def run_file(root: Path, where: str) -> Iterator[None]:
     """Keep `.cauce/run/up.json` (pid, url) while the server runs."""
-    file = root / ".cauce" / "run" / "up.json"
-    body = json.dumps({"pid": os.getpid(), "url": where}).encode()
+    file = run_path(root)
+    body = wire.encode(RunFile(pid=os.getpid(), url=where))
     with beside(file) as stream:
         stream.write(body)
     try:
         yield
     finally:
-        with contextlib.suppress(OSError, ValueError):
-            if json.loads(file.read_bytes())["pid"] == os.getpid():
+        with contextlib.suppress(OSError):
+            if file.read_bytes() == body:  # not that of a server that was started since
                 file.unlink()
+
+
+def run_path(root: Path) -> Path:
+    """Give the place of a project's `up.json`."""
+    return root / ".cauce" / "run" / "up.json"
 
 
 @contextlib.contextmanager
@@ -233,8 +245,8 @@ def flows(root: Path) -> Iterator[None]:
 
 def running(root: Path) -> str:
     """Give the address of the server that runs for a project, or nothing."""
-    with contextlib.suppress(OSError, ValueError, KeyError, CauceError):
-        found: dict[str, Any] = json.loads((root / ".cauce" / "run" / "up.json").read_bytes())
-        os.kill(int(found["pid"]), 0)
-        return str(found["url"])
+    with contextlib.suppress(OSError, Invalid):
+        found: RunFile = wire.decode(run_path(root).read_bytes(), RunFile)
+        os.kill(found.pid, 0)
+        return found.url
     return ""
