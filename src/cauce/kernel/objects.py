@@ -6,10 +6,10 @@ Members live in `cauce.adapters.stores` (local, memory, s3, http) and all pass
 """
 
 import errno
-import re
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -46,7 +46,7 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
+def writing(place: Path | str) -> Iterator[None]:
     """Turn the system's refusals to write below a folder into `Unwritable`."""
     try:
         yield
@@ -66,19 +66,23 @@ def beside(target: Path) -> Iterator[BinaryIO]:
 
     Missing folders are made. A killed process leaves `.cauce-….tmp` behind.
     """
-    temporary = target.parent / f".cauce-{os.urandom(8).hex()}.tmp"
-    with writing(target.parent):
+    # Text, not paths: a checkout comes here for each of its files.
+    name = os.fspath(target)
+    folder = os.path.dirname(name) or "."
+    temporary = f"{folder}/.cauce-{secrets.token_hex(8)}.tmp"
+    with writing(folder):
         try:
-            stream = temporary.open("xb")
+            stream = open(temporary, "xb")
         except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            stream = temporary.open("xb")
+            os.makedirs(folder, exist_ok=True)
+            stream = open(temporary, "xb")
         try:
             with stream:
                 yield stream
-            temporary.replace(target)
+            os.replace(temporary, name)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise
 
 
