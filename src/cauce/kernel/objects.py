@@ -69,7 +69,7 @@ def beside(target: Path) -> Iterator[BinaryIO]:
     # Text, not paths: a checkout comes here for each of its files.
     name = os.fspath(target)
     folder = os.path.dirname(name) or "."
-    temporary = f"{folder}/.cauce-{secrets.token_hex(8)}.tmp"
+    temporary = f"{folder}/.cauce-{os.urandom(8).hex()}.tmp"
     with writing(folder):
         try:
             stream = open(temporary, "xb")
