@@ -40,10 +40,11 @@ def _serve(deployment: str) -> list[str]:
 
 
 _DOCKERFILE = """\
-# Serves the deployment of this project:
+# Serves a deployment of this project. It listens for others, so it wants a token to exist:
+#   cauce admin token-add server --role reader
 #   docker build -t model-server .
-#   docker run -p {port}:{port} -v "$PWD/.cauce:/project/.cauce" model-server
-# or, with a shared catalogue and store, -e CAUCE_CATALOG=… -e CAUCE_OBJECTS=… instead of -v.
+#   docker run --user "$(id -u)" -p {port}:{port} -v "$PWD/.cauce:/project/.cauce" model-server
+# or, with a shared catalogue and store, -e CAUCE_CATALOG=... -e CAUCE_OBJECTS=... instead of -v.
 FROM python:{python}-slim-bookworm AS build
 RUN python -m venv /venv \\
     && /venv/bin/pip install --no-cache-dir "cauce[onnx,images,postgres]=={cauce}"

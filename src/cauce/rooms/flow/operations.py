@@ -18,7 +18,7 @@ _IDLE = 1.0
 _COUNTED = 1000
 
 
-@operation("flow.ls", examples=("flow ls",))
+@operation("flow.ls", examples=("cauce flow ls",))
 def ls(ws: Workspace) -> list[FlowSummary]:
     """List the flows of cauce.toml and how each stands.
 
@@ -41,7 +41,7 @@ def _summary(ws: Workspace, flow: Flow) -> FlowSummary:
     )
 
 
-@operation("flow.tick", role="writer", examples=("flow tick",))
+@operation("flow.tick", role="writer", examples=("cauce flow tick",))
 def tick(ws: Workspace) -> list[Job]:
     """Queue a job for each flow that new events start.
 
@@ -55,7 +55,12 @@ def tick(ws: Workspace) -> list[Job]:
     return trigger.tick(ws, definition.flows(ws))
 
 
-@operation("flow.work", role="writer", local=True, examples=("flow work", "flow work --no-once"))
+@operation(
+    "flow.work",
+    role="writer",
+    local=True,
+    examples=("cauce flow work", "cauce flow work --no-once"),
+)
 def work(
     ws: Workspace, *, once: bool = True, lease: float = 60.0, quiet: bool = False
 ) -> list[FlowRun]:
@@ -95,7 +100,7 @@ def work(
     "flow.run",
     role="writer",
     local=True,
-    examples=("flow run retrain", "flow run retrain --reason 'new labels by hand'"),
+    examples=("cauce flow run retrain", "cauce flow run retrain --reason 'new labels by hand'"),
 )
 def run(ws: Workspace, flow: str, *, reason: str = "manual", quiet: bool = False) -> FlowRun:
     """Run a flow now, whatever its trigger and cool-down say.
@@ -149,7 +154,7 @@ def _succeeded(run: FlowRun) -> FlowRun:
     )
 
 
-@operation("flow.history", examples=("flow history", "flow history retrain"))
+@operation("flow.history", examples=("cauce flow history", "cauce flow history retrain"))
 def history(ws: Workspace, flow: str | None = None, *, limit: int = 50) -> list[FlowRun]:
     """List runs of flows, newest first: why each ran and what came of it.
 

@@ -17,7 +17,7 @@ _PYTHONS = ((3, 11), (3, 13))
 """Oldest and newest Python that the files may ask for."""
 
 
-@operation("ship.dockerfile", role="writer", local=True, examples=("ship dockerfile",))
+@operation("ship.dockerfile", role="writer", local=True, examples=("cauce ship dockerfile",))
 def dockerfile(ws: Workspace, *, deployment: str = "prod", force: bool = False) -> list[Written]:
     """Write Dockerfile and .dockerignore for the model server.
 
@@ -33,7 +33,10 @@ def dockerfile(ws: Workspace, *, deployment: str = "prod", force: bool = False) 
 
 
 @operation(
-    "ship.ci", role="writer", local=True, examples=("ship ci", "ship ci gitlab", "ship ci jenkins")
+    "ship.ci",
+    role="writer",
+    local=True,
+    examples=("cauce ship ci", "cauce ship ci gitlab", "cauce ship ci jenkins"),
 )
 def ci(ws: Workspace, system: str = "github", *, force: bool = False) -> list[Written]:
     """Write the pipeline of a CI system: check, train up to the gate, promote.

@@ -12,7 +12,7 @@ from cauce.rooms.watch.entities import DriftReport, Profile
 @operation(
     "watch.reference",
     role="writer",
-    examples=("watch reference prod --data digits@main",),
+    examples=("cauce watch reference prod --data digits@main",),
 )
 def reference(ws: Workspace, name: str = "prod", *, data: str, split: str = "train") -> Profile:
     """Count what a deployment's traffic shall be compared with.
@@ -34,7 +34,9 @@ def reference(ws: Workspace, name: str = "prod", *, data: str, split: str = "tra
 
 
 @operation(
-    "watch.check", role="writer", examples=("watch check prod", "watch check prod --last 500")
+    "watch.check",
+    role="writer",
+    examples=("cauce watch check prod", "cauce watch check prod --last 500"),
 )
 def check(ws: Workspace, name: str = "prod", *, last: int = 0) -> DriftReport:
     """Compare a deployment's recorded traffic with its reference.
@@ -55,14 +57,14 @@ def check(ws: Workspace, name: str = "prod", *, last: int = 0) -> DriftReport:
     return checking.check(ws, name, last=last)
 
 
-@operation("watch.reports", examples=("watch reports prod",))
+@operation("watch.reports", examples=("cauce watch reports prod",))
 def reports(ws: Workspace, name: str = "prod", *, limit: int = 50) -> list[DriftReport]:
     """List a deployment's checks, newest first."""
     runs = ws.catalog.runs(checking.KIND, name=name, status="finished", limit=limit)
     return [checking.read(ws, run) for run in runs]
 
 
-@operation("watch.show", examples=("watch show RUN",))
+@operation("watch.show", examples=("cauce watch show RUN",))
 def show(ws: Workspace, run: str) -> DriftReport:
     """Show one check.
 
