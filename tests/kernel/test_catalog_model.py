@@ -1,10 +1,12 @@
 """Random commits against a catalogue in plain dictionaries."""
 
 import tempfile
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec import UNSET
@@ -203,3 +205,57 @@ class Machine(RuleBasedStateMachine):
 
 TestCatalogAgainstModel = Machine.TestCase
 TestCatalogAgainstModel.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 11), st.booleans(), st.integers(0, 11)), max_size=60),
+    direction=st.sampled_from(["up", "down"]),
+    limit=st.sampled_from([1, 3, 7, 100]),
+)
+@settings(max_examples=60, deadline=None)
+def test_lineage_is_the_nearest_part_of_the_graph(tmp_path_factory, pairs, direction, limit):
+    makers = [run_(number) for number in range(12)]
+    items = [version(number) for number in range(12)]
+    written = {
+        Edge(
+            run=makers[a].id, direction="used" if forward else "generated", version=items[b].id
+        ): None
+        for a, forward, b in pairs
+    }
+    with closing(
+        open_catalog("sqlite:///catalog.db", tmp_path_factory.mktemp("lineage"))
+    ) as catalog:
+        catalog.commit(Commit(versions=tuple(items), runs=tuple(makers), edges=tuple(written)))
+        graph = catalog.lineage(items[0].id, direction=direction, limit=limit)
+    steps = nearest(items[0].id, written, direction)
+    sign = -1 if direction == "up" else 1
+    found = {node.id: node.depth * sign for node in graph.nodes}
+    assert graph.truncated == (len(steps) > limit)
+    assert len(found) == min(limit, len(steps))
+    assert sorted(found.values()) == sorted(steps.values())[:limit]
+    assert found.items() <= steps.items()
+    assert set(graph.edges) <= set(written)
+    assert all(edge.run in found and edge.version in found for edge in graph.edges)
+    if not graph.truncated:
+        inner = {edge for edge in written if edge.run in steps and edge.version in steps}
+        assert set(graph.edges) == inner
+
+
+def run_(number: int) -> Run:
+    return Run(id=RunId(f"run-{number}"), kind="train", status="finished")
+
+
+def nearest(start: str, edges: Iterable[Edge], direction: str) -> dict[str, int]:
+    """Count the steps to every node, one plain level after the other."""
+    steps = {start: 0}
+    level = [start]
+    while level:
+        reached = []
+        for edge in edges:
+            up = (edge.run, edge.version) if edge.direction == "used" else (edge.version, edge.run)
+            source, target = up if direction == "up" else up[::-1]
+            if source in level and target not in steps:
+                steps[target] = steps[source] + 1
+                reached.append(target)
+        level = reached
+    return steps

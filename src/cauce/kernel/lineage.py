@@ -1,6 +1,6 @@
-"""Lineage: one recursive query up, one down.
+"""Lineage: everything that a run or version stands on, or that stands on it.
 
-An edge is stored as `later` stands on `earlier`, whichever of the two is the run; so both ways are
+An edge is stored as `later` stands on `earlier`, whichever of the two is the run; so either way is
 one indexed join, and the query needs no knowledge of what a node is.
 """
 
@@ -20,30 +20,95 @@ if TYPE_CHECKING:
 Way = Literal["up", "down", "both"]
 """What a thing stands on, what stands on it, or the two."""
 
-# `UNION` without a depth visits each node once, so cycles and diamonds cost nothing; both databases
-# walk the queue first in, first out, and stop as soon as the limit is met. Depths follow from the
-# edges afterwards.
-_UP = """
-WITH RECURSIVE walk(id) AS (
-    SELECT id FROM (
-        SELECT id FROM versions WHERE id = ? UNION ALL SELECT id FROM runs WHERE id = ?
+# Neighbours of a set of nodes, and of theirs, so many levels up or down. A node that several paths
+# of different lengths reach comes back as often; the levels are few, and `_Walk` keeps the first.
+_ROUND = """
+WITH RECURSIVE walk(id, depth) AS (
+    SELECT id, 1 FROM (
+        SELECT id FROM versions WHERE id IN ({marks})
+        UNION ALL
+        SELECT id FROM runs WHERE id IN ({marks})
     ) AS start
     UNION
-    SELECT edges.earlier FROM walk JOIN edges ON edges.later = walk.id
+    SELECT edges.{to}, walk.depth + 1 FROM walk JOIN edges ON edges.{of} = walk.id
+    WHERE walk.depth < ?
 )
-SELECT id FROM walk LIMIT ?
+SELECT edges.later, edges.earlier, edges.direction, edges.role
+FROM walk JOIN edges ON edges.{of} = walk.id LIMIT ?
 """
-_DOWN = """
-WITH RECURSIVE walk(id) AS (
-    SELECT id FROM (
-        SELECT id FROM versions WHERE id = ? UNION ALL SELECT id FROM runs WHERE id = ?
-    ) AS start
-    UNION
-    SELECT edges.later FROM walk JOIN edges ON edges.earlier = walk.id
-)
-SELECT id FROM walk LIMIT ?
-"""
+_MOST_LEVELS = 16
+_EDGES_A_NODE = 20
+_SOURCES = 32
 _CHUNK = 400
+
+
+class _Walk:
+    """A walk from one node in one direction, nearest first.
+
+    One recursive query for everything would do too, but could not stop at a limit without first
+    reading the neighbours of every node on the outermost level, which a hub has in thousands. So
+    it goes in rounds: one level a round where the graph is wide, up to sixteen where it is narrow,
+    which keeps the round trips few in a long chain.
+
+    Attributes:
+        depths: Steps from the start of each node found.
+        edges: Edges read on the way.
+        truncated: Whether the limit of nodes cut it.
+    """
+
+    def __init__(self, session: "Session", start: str, of: str, limit: int) -> None:
+        self._session, self._of, self._limit = session, of, limit
+        self._to = "earlier" if of == "later" else "later"
+        self.depths = {start: 0}
+        self.edges: dict[rows.Row, None] = {}
+        self.truncated = False
+        self._run([start])
+
+    def _run(self, level: list[str]) -> None:
+        levels = 1  # more than one only where the level is one part
+        while level:
+            before, reached = len(self.depths), []
+            for part in _parts(level, _SOURCES):
+                found = self._read(part, levels)
+                if found is None:  # wider than it looked
+                    found, levels = self._read(part, 1) or [], 1
+                reached += self._follow(part, found, levels)
+                if self.truncated:
+                    return
+            narrow = len(reached) <= _SOURCES and len(self.depths) - before <= 4 * levels
+            levels = min(2 * levels, _MOST_LEVELS) if narrow else 1
+            level = reached
+
+    def _read(self, part: Sequence[str], levels: int) -> list[rows.Row] | None:
+        """Read the edges of the next levels; None when several levels have too many."""
+        query = _ROUND.format(marks=_marks(part), of=self._of, to=self._to)
+        most = _EDGES_A_NODE * self._limit
+        found = self._session.query(query, (*part, *part, levels, most + 1))
+        if len(found) <= most:
+            return found
+        self.truncated = levels == 1
+        return found if levels == 1 else None
+
+    def _follow(self, level: Iterable[str], found: Iterable[rows.Row], levels: int) -> list[str]:
+        """Number the nodes that the edges lead to, level by level; give the last level."""
+        following: defaultdict[str, list[str]] = defaultdict(list)
+        for edge in dict.fromkeys(found):
+            self.edges[edge] = None
+            source, target = edge[:2] if self._of == "later" else (edge[1], edge[0])
+            following[source].append(target)
+        for _ in range(levels):
+            reached = []
+            for source in level:
+                for target in following[source]:
+                    if target in self.depths:
+                        continue
+                    if len(self.depths) == self._limit:
+                        self.truncated = True
+                        return []
+                    self.depths[target] = self.depths[source] + 1
+                    reached.append(target)
+            level = reached
+        return list(level)
 
 
 def graph(session: "Session", start: str, *, direction: str, limit: int) -> Graph:
@@ -53,27 +118,26 @@ def graph(session: "Session", start: str, *, direction: str, limit: int) -> Grap
     if limit < 1:
         raise Invalid(f"a limit of {limit} nodes", hint="at least 1")
     depths: dict[str, int] = {start: 0}
-    edges: dict[Edge, None] = {}
+    edges: dict[rows.Row, None] = {}
     truncated = False
-    for sign, query in ((-1, _UP), (1, _DOWN)):
+    for sign, of in ((-1, "later"), (1, "earlier")):
         if direction == ("down" if sign < 0 else "up"):
             continue
-        found = [str(row[0]) for row in session.query(query, (start, start, limit + 1))]
-        truncated = truncated or len(found) > limit
-        between = _between(session, found)
-        for id, depth in _depths(start, between, sign).items():
+        walk = _Walk(session, start, of, limit)
+        truncated = truncated or walk.truncated
+        for id, depth in walk.depths.items():
             if id not in depths or depth < abs(depths[id]):
                 depths[id] = sign * depth
-        edges.update(dict.fromkeys(between))
+        edges.update(walk.edges)
     kept = sorted(depths, key=lambda id: abs(depths[id]))
     truncated = truncated or len(kept) > limit
     nodes = _nodes(session, kept[:limit], depths)
-    if start not in {node.id for node in nodes}:
+    known = {node.id for node in nodes}
+    if start not in known:
         raise NotFound(
             f"no run or version {start[:100]}", hint="give a run's id or a version's digest"
         )
-    known = {node.id for node in nodes}
-    joined = tuple(edge for edge in edges if edge.run in known and edge.version in known)
+    joined = tuple(rows.edge(row) for row in edges if row[0] in known and row[1] in known)
     return Graph(start=start, nodes=nodes, edges=joined, truncated=truncated)
 
 
@@ -93,41 +157,11 @@ def before(node: Node, graph: Graph) -> Graph:
     )
 
 
-def _between(session: "Session", ids: Sequence[str]) -> list[Edge]:
-    """List the edges that join two of these nodes, in the order they were written."""
-    known = set(ids)
-    found = []
-    for part in _parts(ids):
-        sql = f"SELECT seq, {rows.EDGE} FROM edges WHERE later IN ({_marks(part)})"  # noqa: S608
-        found += [row for row in session.query(sql, part) if row[2] in known]
-    return [rows.edge(row[1:]) for row in sorted(found)]
-
-
-def _depths(start: str, edges: Iterable[Edge], sign: int) -> dict[str, int]:
-    """Count steps from the start, going only up (-1) or only down (1)."""
-    following: defaultdict[str, list[str]] = defaultdict(list)
-    for edge in edges:
-        later, earlier = rows.of_edge(edge)[:2]
-        source, target = (later, earlier) if sign < 0 else (earlier, later)
-        following[source].append(target)
-    depths = {start: 0}
-    level = [start]
-    while level:
-        reached = []
-        for source in level:
-            for target in following[source]:
-                if target not in depths:
-                    depths[target] = depths[source] + 1
-                    reached.append(target)
-        level = reached
-    return depths
-
-
 def _nodes(session: "Session", ids: Sequence[str], depths: dict[str, int]) -> tuple[Node, ...]:
     """Read what the nodes are, in the order given."""
     names: defaultdict[str, list[str]] = defaultdict(list)
     nodes: dict[str, Node] = {}
-    for part in _parts(ids):
+    for part in _parts(ids, _CHUNK):
         marks = _marks(part)
         refs = f"SELECT target, name, tag FROM refs WHERE target IN ({marks})"  # noqa: S608
         for target, name, tag in sorted(session.query(refs, part)):
@@ -158,9 +192,9 @@ def _nodes(session: "Session", ids: Sequence[str], depths: dict[str, int]) -> tu
     return tuple(nodes[id] for id in ids if id in nodes)
 
 
-def _parts(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for index in range(0, len(ids), _CHUNK):
-        yield tuple(ids[index : index + _CHUNK])
+def _parts(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
+    for index in range(0, len(ids), size):
+        yield tuple(ids[index : index + size])
 
 
 def _marks(part: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ CREATE TABLE edges (
     role TEXT NOT NULL
 );
 CREATE UNIQUE INDEX edges_up ON edges (later, earlier, direction, role);
-CREATE INDEX edges_down ON edges (earlier, later);
+CREATE INDEX edges_down ON edges (earlier, later, direction, role);
 
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
