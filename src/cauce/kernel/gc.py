@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cauce.errors import CauceError, Damaged, Unavailable
-from cauce.kernel import plugins, rows
+from cauce.kernel import plugins
 from cauce.kernel.entities import Digest, Entity
 from cauce.kernel.sql import tables
 
@@ -122,7 +124,8 @@ def named_in_streams(ws: "Workspace") -> set[Digest]:
         if name.startswith("metrics/"):
             continue
         for _, record in ws.streams.read(name):
-            found.update(map(Digest, _NAMED.findall(rows.pack(record))))
+            text = msgspec.msgpack.encode(record).decode("latin-1")  # records may hold raw bytes
+            found.update(map(Digest, _NAMED.findall(text)))
     return found
 
 
