@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from cauce.adapters.catalogs.sqlite import open_catalog
 from cauce.errors import Conflict, Invalid, NotFound
 from cauce.kernel.entities import Advance, Commit, Edge, Job, Move, Note, Run, RunId, Version
+from cauce.kernel.ids import new_id
 from cauce.testing.catalog_suite import version
 
 IDS = [version(number).id for number in range(4)]
@@ -207,26 +209,34 @@ TestCatalogAgainstModel = Machine.TestCase
 TestCatalogAgainstModel.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lineage")
+    with closing(open_catalog("sqlite:///catalog.db", folder)) as opened:
+        yield opened
+
+
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 11), st.booleans(), st.integers(0, 11)), max_size=60),
     direction=st.sampled_from(["up", "down"]),
     limit=st.sampled_from([1, 3, 7, 100]),
 )
 @settings(max_examples=60, deadline=None)
-def test_lineage_is_the_nearest_part_of_the_graph(tmp_path_factory, pairs, direction, limit):
-    makers = [run_(number) for number in range(12)]
-    items = [version(number) for number in range(12)]
+def test_lineage_is_the_nearest_part_of_the_graph(shared, pairs, direction, limit):
+    example = new_id()  # one catalogue for all examples; each has nodes of its own
+    makers = [
+        Run(id=RunId(f"{example}-{number}"), kind="train", status="finished")
+        for number in range(12)
+    ]
+    items = [version((example, number)) for number in range(12)]
     written = {
         Edge(
             run=makers[a].id, direction="used" if forward else "generated", version=items[b].id
         ): None
         for a, forward, b in pairs
     }
-    with closing(
-        open_catalog("sqlite:///catalog.db", tmp_path_factory.mktemp("lineage"))
-    ) as catalog:
-        catalog.commit(Commit(versions=tuple(items), runs=tuple(makers), edges=tuple(written)))
-        graph = catalog.lineage(items[0].id, direction=direction, limit=limit)
+    shared.commit(Commit(versions=tuple(items), runs=tuple(makers), edges=tuple(written)))
+    graph = shared.lineage(items[0].id, direction=direction, limit=limit)
     steps = nearest(items[0].id, written, direction)
     sign = -1 if direction == "up" else 1
     found = {node.id: node.depth * sign for node in graph.nodes}
@@ -239,10 +249,6 @@ def test_lineage_is_the_nearest_part_of_the_graph(tmp_path_factory, pairs, direc
     if not graph.truncated:
         inner = {edge for edge in written if edge.run in steps and edge.version in steps}
         assert set(graph.edges) == inner
-
-
-def run_(number: int) -> Run:
-    return Run(id=RunId(f"run-{number}"), kind="train", status="finished")
 
 
 def nearest(start: str, edges: Iterable[Edge], direction: str) -> dict[str, int]:
