@@ -2,8 +2,8 @@
 
 import shlex
 import sys
+from importlib.metadata import version
 
-from cauce import __version__
 from cauce.kernel import plugins
 from cauce.kernel.generator import Facts, Generator
 from cauce.kernel.operation import operation
@@ -64,7 +64,7 @@ def _facts(ws: Workspace, deployment: str) -> Facts:
     train, promote = _steps(ws)
     return Facts(
         project=ws.project,
-        cauce=__version__,
+        cauce=version("cauce"),
         python=f"{major}.{minor}",
         deployment=deployment,
         train=train,
