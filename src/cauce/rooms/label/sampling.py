@@ -1,5 +1,6 @@
 """From predictions to tasks: the ones that the model was least sure of."""
 
+import math
 from typing import Any
 
 from cauce.errors import CauceError
@@ -52,9 +53,9 @@ def sample(ws: Workspace, project: str, deployment: str, limit: int) -> SampleRe
 def _complete(record: dict[str, Any]) -> bool:
     """Tell whether a record has what a task needs."""
     kinds = {"id": str, "deployment": str, "inputs": bytes, "label": str}
-    return all(isinstance(record.get(key), kind) for key, kind in kinds.items()) and isinstance(
-        record.get("confidence"), int | float
-    )
+    sure = record.get("confidence")
+    known = isinstance(sure, int | float) and math.isfinite(sure)
+    return known and all(isinstance(record.get(key), kind) for key, kind in kinds.items())
 
 
 class _Images:
