@@ -47,7 +47,7 @@ MODELS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Attribute `probA_` was deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:Attribute `prob[AB]_` was deprecated:FutureWarning")
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("numbers", [False, True], ids=["text", "numbers"])
 def test_each_classifier_comes_back_and_becomes_onnx_with_the_same_answers(kind, numbers, tmp_path):

@@ -7,6 +7,8 @@ import time
 from cauce.errors import Invalid
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 _FIRST = (
     "amber ancient autumn bold brisk bright calm clear coastal cold crystal curved deep distant "
     "early eager even fair fast fresh gentle glacial golden grand green hidden high hollow late "
@@ -29,11 +31,8 @@ def new_id() -> str:
     Ids of one process and millisecond sort at random among themselves.
     """
     number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    chars = []
-    for _ in range(26):
-        chars.append(_ALPHABET[number & 31])
-        number >>= 5
-    return "".join(reversed(chars))
+    pairs = _PAIRS  # a server makes one for every prediction: two letters a step
+    return "".join([pairs[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def readable(seed: str) -> str:

@@ -81,8 +81,9 @@ def _check_types(found: list[str]) -> None:
     if foreign:
         raise Denied(
             f"the model holds types that are not trusted: {', '.join(foreign)}",
-            hint="keep to estimators that skops trusts: linear, neural, kernel and Bayes models and "
-            "scikit-learn's transformers; no trees (a forged one reads foreign memory), no own code",
+            hint="keep to what skops trusts: linear, neural, kernel and Bayes models and "
+            "transformers of scikit-learn; no trees (a forged one reads foreign memory), "
+            "no code of your own",
         )
 
 

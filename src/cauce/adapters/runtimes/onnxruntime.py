@@ -52,12 +52,13 @@ class Session:
             )
             for item in native.get_inputs()
         }
-        self.outputs: tuple[str, ...] = tuple(item.name for item in native.get_outputs())
+        self._names = [item.name for item in native.get_outputs()]
+        self.outputs = tuple(self._names)
 
     def run(self, feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Compute all outputs; raises `Invalid` when the runtime refuses the arrays."""
         try:
-            outputs: list[NDArray[Any]] = self._run(None, feed)
+            outputs: list[NDArray[Any]] = self._run(self._names, feed)
         except Exception as error:  # its errors share no base class but this
             raise Invalid(f"the model refuses these inputs: {_line(error)}") from error
         return outputs
