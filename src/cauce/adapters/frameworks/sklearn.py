@@ -189,9 +189,13 @@ def _name_outputs(graph: Any, names: list[str]) -> None:
     outputs = list(graph.graph.output)
     del graph.graph.output[len(names) :]
     for item, name in zip(outputs, names, strict=False):
-        if item.name == name:
-            continue
-        for node in graph.graph.node:
-            node.input[:] = [name if part == item.name else part for part in node.input]
-            node.output[:] = [name if part == item.name else part for part in node.output]
-        item.name = name
+        if item.name != name:
+            _rename(graph, name, f"inner_{name}")  # a converter may use the name inside
+            _rename(graph, item.name, name)
+            item.name = name
+
+
+def _rename(graph: Any, old: str, new: str) -> None:
+    for node in graph.graph.node:
+        node.input[:] = [new if part == old else part for part in node.input]
+        node.output[:] = [new if part == old else part for part in node.output]
