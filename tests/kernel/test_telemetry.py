@@ -446,6 +446,31 @@ def test_a_failed_write_loses_nothing_and_hides_nothing(tmp_path, monkeypatch):
     streams.close()
 
 
+def test_hundreds_appended_at_once_are_as_good_as_one_by_one(tmp_path, monkeypatch):
+    streams = Streams(tmp_path)
+    many = [{"n": n} for n in range(1000)]
+    with streams.writer(NAME) as writer:
+        writer.append({"n": -1})
+        writer.append_many(iter(many[:600]))
+        with pytest.raises(Invalid):
+            writer.append_many([*many[600:900], {"n": object()}, {"n": "never"}])
+        with pytest.raises(Invalid):
+            writer.append_many(["no record"] * 300)
+
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(writers, "FLUSH_SECONDS", 60.0)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "writev", full)
+            with pytest.raises(OSError, match="No space"):
+                writer.append_many([{"n": n} for n in range(900, 900 + 256)])
+    assert content(streams) == [{"n": n} for n in range(-1, 900 + 256)]
+    with pytest.raises(ValueError, match="closed"):
+        writer.append_many(many)
+    streams.close()
+
+
 def test_writers_of_several_threads_and_segments_lose_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(writers, "SEGMENT_BYTES", 20_000)
     streams = Streams(tmp_path)
