@@ -197,7 +197,7 @@ function hear(event) {
 let source = null;
 
 /** Listen to events while the page is looked at; a hidden tab holds no connection. */
-export function listen() {
+function listen() {
   if (document.hidden) {
     source?.close();
     source = null;

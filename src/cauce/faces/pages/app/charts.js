@@ -1,7 +1,7 @@
 // Charts that are drawn as SVG, each to the width it gets: few marks, names at the marks.
 
 import { html, useWidth } from "./ui.js";
-import { num, pct, signed, size, ms } from "./words.js";
+import { digitsOf, ms, num, signed, size } from "./words.js";
 
 /**
  * Round values that a reader would choose between two ends.
@@ -16,9 +16,6 @@ export function ticks(low, high, wanted = 4) {
   for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-9; at += step) found.push(Math.abs(at) < step * 1e-9 ? 0 : at);
   return found;
 }
-
-/** Digits after the point that tell the ticks apart. @param {number[]} list */
-const digits = (list) => Math.max(0, ...list.map((v) => String(Number(v.toPrecision(10))).split(".")[1]?.length ?? 0));
 
 /** The ends of an axis: those of the values, with some air. @param {number[]} values @param {number} [floor] @param {number} [ceil] */
 function domain(values, floor = -Infinity, ceil = Infinity) {
@@ -49,16 +46,16 @@ export function Steps({ label, steps, series, marks = [], now, nowText = "" }) {
       .sort((one, two) => one.y - two.y);
     ends.forEach((end, i) => i && (end.y = Math.max(end.y, ends[i - 1].y + 28)));
     return html`<svg class="chart" role="img" aria-label=${label} width=${width} height=${height}>
-      ${shown.map((v) => html`<line class="g" x1=${left} x2=${width - right} y1=${y(v)} y2=${y(v)} /><text x=${left - 7} y=${y(v) + 3.5} text-anchor="end">${num(v, digits(shown))}</text>`)}
+      ${shown.map((v) => html`<line class="g" x1=${left} x2=${width - right} y1=${y(v)} y2=${y(v)} /><text x=${left - 7} y=${y(v) + 3.5} text-anchor="end">${num(v, digitsOf(shown))}</text>`)}
       <line class="ax" x1=${left} x2=${width - right} y1=${height - bottom + 0.5} y2=${height - bottom + 0.5} />
-      ${marks.map(({ at, text }) => html`<line class="ax" x1=${x(at) - 12} x2=${x(at) - 12} y1=${top} y2=${height - bottom} stroke-dasharray="2 3" /><text x=${x(at) - 9} y=${height - bottom - 5}>${text}</text>`)}
+      ${marks.map(({ at, text }) => html`${at ? html`<line class="ax" x1=${(x(at) + x(at - 1)) / 2} x2=${(x(at) + x(at - 1)) / 2} y1=${top} y2=${height - bottom} stroke-dasharray="2 3" />` : null}<text x=${at ? (x(at) + x(at - 1)) / 2 + 4 : left + 4} y=${height - bottom - 5}>${text}</text>`)}
       ${now !== undefined && nowText && values.length ? html`<text class="lab" x=${Math.min(x(now), width - right)} y=${10} text-anchor=${x(now) > width - right - 30 ? "end" : "middle"}>${nowText}</text><line class="ax" x1=${x(now)} x2=${x(now)} y1=${14} y2=${height - bottom} />` : null}
       ${steps.map((step, i) => (i % every ? null : html`<text x=${x(i)} y=${height - bottom + 15} text-anchor="middle">${step}</text>`))}
       ${series.map((item) => {
         const at = item.values.map((v, i) => (v === null ? null : [x(i), y(v)])).filter((point) => point !== null);
         return html`<path class="ln" d=${"M" + at.map(([a, b]) => `${a.toFixed(1)},${b.toFixed(1)}`).join("L")} stroke=${item.color} />${at.map(([a, b]) => html`<circle cx=${a} cy=${b} r="2.4" fill=${item.color} />`)}`;
       })}
-      ${ends.map((end) => html`<text class="lab" x=${width - right + 8} y=${end.y} style=${`fill:${end.color}`}>${end.name}</text><text class="val" x=${width - right + 8} y=${end.y + 13}>${num(end.last)}</text>`)}
+      ${ends.map((end) => html`<text class="lab" x=${width - right + 8} y=${end.y} style=${`fill:${end.color}`}>${end.name}</text><text class="val" x=${width - right + 8} y=${end.y + 13}>${num(end.last, 3)}</text>`)}
     </svg>`;
   };
   return html`<div ref=${ref}>${width > 100 && values.length ? draw() : null}</div>`;
@@ -129,25 +126,26 @@ export function Scatter({ label, axis, ways }) {
     const line = ways.filter((way) => way.kept).sort((one, two) => one.latency - two.latency);
     const path = line.map((way, i) => (i ? `L${x(way.latency)},${y(line[i - 1].accuracy)}L${x(way.latency)},${y(way.accuracy)}` : `M${x(way.latency)},${y(way.accuracy)}`)).join("") + (line.length ? `L${width - right},${y(line[line.length - 1].accuracy)}` : "");
     const shownY = ticks(lowY, highY);
-    const shownX = [1, 1.5, 2, 3, 5, 7].flatMap((n) => [-4, -3, -2, -1, 0, 1, 2, 3].map((power) => n * 10 ** power)).filter((v) => Math.log10(v) >= lowX && Math.log10(v) <= highX).sort((a, b) => a - b);
+    const shownX = highX - lowX < 0.7 ? ticks(10 ** lowX, 10 ** highX, 5) : [1, 2, 5].flatMap((n) => [-4, -3, -2, -1, 0, 1, 2, 3].map((power) => n * 10 ** power)).filter((v) => Math.log10(v) >= lowX && Math.log10(v) <= highX).sort((a, b) => a - b);
     const thin = Math.ceil(shownX.length / 6);
     /** @type {{x: number, y: number}[]} */
     const placed = [];
     const spot = (/** @type {number} */ at, /** @type {number} */ level) => {
       let free = level;
-      while (placed.some((other) => Math.abs(other.y - free) < 13 && Math.abs(other.x - at) < 110)) free += 13;
+      while (placed.some((other) => Math.abs(other.y - free) < 13 && Math.abs(other.x - at) < 90)) free -= 13;
       placed.push({ x: at, y: free });
       return free;
     };
+    const radius = (/** @type {Way} */ way) => 3.5 + 5.5 * Math.sqrt(way.size / largest);
     return html`<svg class="chart" role="img" aria-label=${label} width=${width} height=${height}>
-      ${shownY.map((v) => html`<line class="g" x1=${left} x2=${width - right} y1=${y(v)} y2=${y(v)} /><text x=${left - 7} y=${y(v) + 3.5} text-anchor="end">${num(v, digits(shownY))}</text>`)}
+      ${shownY.map((v) => html`<line class="g" x1=${left} x2=${width - right} y1=${y(v)} y2=${y(v)} /><text x=${left - 7} y=${y(v) + 3.5} text-anchor="end">${num(v, digitsOf(shownY))}</text>`)}
       ${shownX.map((v, i) => (i % thin ? null : html`<line class="g" x1=${x(v)} x2=${x(v)} y1=${top} y2=${height - bottom} /><text x=${x(v)} y=${height - bottom + 15} text-anchor="middle">${num(v)}</text>`))}
       <text x=${(left + width - right) / 2} y=${height - 8} text-anchor="middle">${axis}</text>
       <path class="ln" d=${path} stroke="var(--c1)" opacity=".55" />
-      ${ways.map((way) => html`<circle cx=${x(way.latency)} cy=${y(way.accuracy)} r=${3.5 + 5.5 * Math.sqrt(way.size / largest)} fill=${way.chosen ? "var(--accent)" : way.kept ? "var(--c1)" : "var(--text-3)"} fill-opacity=${way.chosen ? 0.95 : 0.22} stroke=${way.chosen ? "var(--accent)" : way.kept ? "var(--c1)" : "var(--text-3)"} stroke-width="1.4"><title>${`${way.name}: ${num(way.accuracy)}, ${ms(way.latency)}, ${size(way.size)}`}</title></circle>`)}
+      ${ways.map((way) => html`<circle cx=${x(way.latency)} cy=${y(way.accuracy)} r=${radius(way)} fill=${way.chosen ? "var(--accent)" : way.kept ? "var(--c1)" : "var(--text-3)"} fill-opacity=${way.chosen ? 0.95 : 0.22} stroke=${way.chosen ? "var(--accent)" : way.kept ? "var(--c1)" : "var(--text-3)"} stroke-width="1.4"><title>${`${way.name}: ${num(way.accuracy)}, ${ms(way.latency)}, ${size(way.size)}`}</title></circle>`)}
       ${ways.map((way) => {
-        const end = x(way.latency) > width - right - 130;
-        return html`<text class=${way.chosen ? "val" : "lab"} x=${x(way.latency) + (end ? -13 : 13)} y=${spot(x(way.latency), y(way.accuracy) + 4)} text-anchor=${end ? "end" : "start"}>${way.name}</text>`;
+        const at = Math.max(left + 34, Math.min(width - right - 34, x(way.latency)));
+        return html`<text class=${way.chosen ? "val" : "lab"} x=${at} y=${spot(at, y(way.accuracy) - radius(way) - 5)} text-anchor="middle">${way.name}</text>`;
       })}
     </svg>`;
   };
@@ -199,7 +197,3 @@ export function Heat({ label, rows, columns, top }) {
     ${columns.map((name, j) => ((columns.length - 1 - j) % every ? null : html`<text x=${left + (j + 0.5) * cell} y=${height - 6} text-anchor="middle">${name}</text>`))}
   </svg>` : null}</div>`;
 }
-
-/** Shares of a whole as one divided bar with names. @param {{parts: {name: string, share: number, color: string}[]}} props */
-export const Shares = ({ parts }) => html`<div><div class="meter" style="height:14px" role="img" aria-label=${parts.map((part) => `${part.name} ${pct(part.share)}`).join(", ")}>${parts.map((part) => html`<i style=${`width:${100 * part.share}%;background:${part.color}`}></i>`)}</div>
-  <div class="legend" style="margin-top:8px">${parts.map((part) => html`<span><i style=${`background:${part.color}`}></i>${part.name} ${pct(part.share)}</span>`)}</div></div>`;

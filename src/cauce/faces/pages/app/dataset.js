@@ -2,7 +2,7 @@
 
 import { objectUrl, useCall } from "./api.js";
 import { Bars } from "./charts.js";
-import { Cmd, Copy, Empty, Figure, Head, Ico, Id, Loaded, Panel, Seg, Table, Tabs, When, changed, go, html, t, to, useQuery, withQuery } from "./ui.js";
+import { Cmd, Copy, Empty, Figure, Head, Ico, Id, Loaded, Panel, Seg, Table, When, changed, go, html, t, to, useQuery, withQuery } from "./ui.js";
 import { count, num, pct, person, signed, size } from "./words.js";
 
 const IMAGE = /\.(png|jpe?g|gif|webp|bmp|svg)$/i;
@@ -62,12 +62,12 @@ function Browse({ spec, page }) {
         <div class="legend">${labelled.map((split, i) => html`<span key=${split}><i style=${`background:${PARTS[i]}`}></i>${split} ${count(of(split))}</span>`)}</div>
         ${thin && thin.n < mean * 0.7 ? html`<p class="small" style="margin-top:8px"><span class="warn-t">▲</span> ${t("data.thin", { label: thin.label, n: thin.n, mean: Math.round(mean), split: labelled[0] })}</p>` : null}</div><//>` : null}
       <${Panel} title=${t("data.folders")}><ul class="list small">${all.map((split) => html`<li key=${split} style="padding:7px 14px"><span>${split || "/"}</span><span class="right tn">${count(of(split))}</span><span class="faint tn" style="width:52px;text-align:right">${pct(of(split) / Math.max(1, page.version.count))}</span></li>`)}</ul><//>
-      <${Facts} version=${page.version} spec=${spec} />
+      <${Facts} version=${page.version} />
     </aside></div>`;
 }
 
-/** @param {{version: any, spec: string}} props */
-const Facts = ({ version, spec }) => html`<${Panel} title=${t("facts")} actions=${html`<${Copy} text=${version.id} label=${t("copy.id")} />`}><div class="in"><dl class="kv s">
+/** @param {{version: any}} props */
+const Facts = ({ version }) => html`<${Panel} title=${t("facts")} actions=${html`<${Copy} text=${version.id} label=${t("copy.id")} />`}><div class="in"><dl class="kv s">
   <dt>${t("col.made")}</dt><dd><${When} at=${version.created} />${version.agent ? `, ${person(version.agent)}` : ""}</dd>
   ${version.message ? html`<dt>${t("col.message")}</dt><dd>${version.message}</dd>` : null}
   <dt>${t("col.files")}</dt><dd class="tn">${count(version.count)}</dd><dt>${t("col.size")}</dt><dd class="tn">${size(version.size)}</dd>
@@ -149,25 +149,29 @@ function Difference({ diff, old, now, name }) {
     <div class="cols side"><div class="stack">
       ${rows.length ? html`<${Panel} title=${t("data.balance")} actions=${html`<span class="legend"><span><i style="background:var(--seq-2)"></i>${old}</span><span><i style="background:var(--seq-5)"></i>${now}</span></span>`}><div class="in"><${Bars} label=${t("data.balance.two", { old, now })} rows=${rows} colors=${PARTS} /></div><//>` : null}
       <section class="panel"><header class="wrap"><${Seg} name=${t("data.diff.list")} options=${options} value=${list} pick=${(/** @type {string} */ key) => show(key)} /></header><${Paths} diff=${diff} list=${list} name=${name} old=${old} now=${now} /></section>
-    </div><aside class="stack"><${Facts} version=${diff.new} spec=${`${name}@${now}`} /></aside></div>`;
+    </div><aside class="stack"><${Facts} version=${diff.new} /></aside></div>`;
 }
+
+/** @param {string | {new: string}} item */
+const folderOf = (item) => (typeof item === "string" ? item : item.new).split("/").slice(0, -1).join("/");
 
 /** The files of one kind of difference, as pictures where they are. @param {{diff: any, list: string, name: string, old: string, now: string}} props */
 function Paths({ diff, list, name, old, now }) {
   const items = /** @type {(string | {old: string, new: string})[]} */ (diff[`${list}_paths`]);
-  const folders = [...new Set(items.map((item) => (typeof item === "string" ? item : item.new).split("/").slice(0, -1).join("/")))].slice(0, 12);
+  const folders = [...new Set(items.map(folderOf))].slice(0, 12);
   const spec = `${name}@${list === "removed" ? old : now}`;
+  const shown = folders.reduce((sum, folder) => sum + Math.min(EACH * 2, items.filter((item) => folderOf(item) === folder).length), 0);
   return html`${items.length ? folders.map((folder) => html`<${Pictures} key=${list + folder} spec=${spec} folder=${folder} items=${items} />`) : html`<${Empty} title=${t("diff.none")} text=${t(/** @type {any} */ (`diff.none.${list}`), { old, now })} />`}
-    ${items.length ? html`<footer class="small faint" style="padding:9px 14px;border-top:1px solid var(--line)">${t("data.shown", { shown: items.length, n: diff[list] })}</footer>` : null}`;
+    ${items.length ? html`<footer class="small faint" style="padding:9px 14px;border-top:1px solid var(--line)">${t("data.shown", { shown, n: diff[list] })}</footer>` : null}`;
 }
 
 /** @param {{spec: string, folder: string, items: (string | {old: string, new: string})[]}} props */
 function Pictures({ spec, folder, items }) {
   const page = useCall("data.show", { spec, prefix: folder, limit: 1000 }, { on: null });
   const digests = new Map((page.value?.entries ?? []).map((/** @type {any} */ entry) => [entry.path, entry.digest]));
-  const here = items.filter((item) => (typeof item === "string" ? item : item.new).split("/").slice(0, -1).join("/") === folder);
-  return html`<h3 class="small mute" style="padding:12px 14px 0">${folder || "/"} <span class="faint">${count(here.length)}</span></h3><div class="thumbs" style="padding-top:8px">${here.slice(0, 36).map((item) => {
+  const here = items.filter((item) => folderOf(item) === folder);
+  return html`<h3 class="small mute" style="padding:12px 14px 0">${folder || "/"} <span class="faint">${count(here.length)}</span></h3><div class="thumbs" style="padding-top:8px">${here.slice(0, EACH * 2).map((item) => {
     const path = typeof item === "string" ? item : item.new;
     return html`<${Picture} key=${path} path=${path} digest=${digests.get(path)} note=${typeof item === "string" ? null : item.old.split("/").slice(0, -1).pop()} />`;
-  })}</div>`;
+  })}</div>${here.length > EACH * 2 ? html`<p class="small faint" style="padding:0 14px 4px">${t("data.more.here", { n: here.length - EACH * 2 })}</p>` : null}`;
 }

@@ -53,7 +53,7 @@ function rollback(name, live, before) {
 
 /** @param {{name: string}} props */
 function Speed({ name }) {
-  const found = useCall("serve.predictions", { name, limit: 500 }, { on: null, every: 10 });
+  const found = useCall("serve.predictions", { name, limit: 300 }, { on: null, every: 15 });
   const [what, show] = useQuery("plot", "ms");
   const rows = useMemo(() => [...(found.value ?? [])].sort((a, b) => a.at - b.at), [found.value]);
   const lines = useMemo(() => {
@@ -61,7 +61,7 @@ function Speed({ name }) {
     return [{ id: name, name: what === "ms" ? t("latency") : t("col.confidence"), color: what === "ms" ? "var(--c1)" : "var(--c3)", xs: kept.map((row) => row.at), ys: kept.map((row) => row[what]), total: rows.length }];
   }, [rows, what]);
   if (rows.length < 2) return null;
-  return html`<${Panel} title=${what === "ms" ? t("latency") : t("col.confidence")} note=${t("serving.newest", { n: rows.length })} actions=${html`<${Seg} name=${t("view")} options=${[["ms", t("latency")], ["confidence", t("col.confidence")]]} value=${what} pick=${(/** @type {string} */ key) => show(key)} />`}><div class="in" style="padding:8px 12px"><${Plot} name=${what} lines=${lines} time height=${180} unit=${what === "ms" ? " ms" : ""} /></div><//>`;
+  return html`<${Panel} title=${what === "ms" ? t("latency") : t("col.confidence")} note=${t("serving.newest", { n: rows.length })} actions=${html`<${Seg} name=${t("view")} options=${[["ms", t("latency")], ["confidence", t("col.confidence")]]} value=${what} pick=${(/** @type {string} */ key) => show(key)} />`}><div class="in" style="padding:8px 12px"><${Plot} name=${what} lines=${lines} time dots height=${190} unit=${what === "ms" ? " ms" : ""} /></div><//>`;
 }
 
 /** @param {{name: string, labels: string[]}} props */

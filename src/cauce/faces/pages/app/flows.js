@@ -5,7 +5,7 @@ import { Cmd, Empty, Fail, Head, Loaded, Loading, Mark, Modal, Outcome, Panel, S
 import { count, took } from "./words.js";
 
 /** A trigger in words. @param {any} trigger */
-export const triggerText = (trigger) => [trigger.kind, trigger.subject, ...(trigger.words.length ? [trigger.words.join(` ${t("or")} `)] : [])].join(" ");
+const triggerText = (trigger) => [trigger.kind, trigger.subject, ...(trigger.words.length ? [trigger.words.join(` ${t("or")} `)] : [])].join(" ");
 
 /** @param {{flow?: string}} props */
 export default function Flows({ flow }) {
@@ -50,9 +50,8 @@ function Steps({ flow, run }) {
   const done = run?.steps ?? [];
   const names = run && done.length && done.some((/** @type {any} */ step, /** @type {number} */ i) => step.command !== flow.steps[i]) ? done.map((/** @type {any} */ step) => step.command) : flow.steps;
   const each = Math.max(1, Math.floor((width + 24) / 214));
-  const rows = Math.ceil(names.length / each);
   const sign = (/** @type {number} */ i) => (done[i] ? (done[i].exit_code === 0 ? "ok" : done[i].exit_code === 6 ? "off" : "bad") : run?.status === "running" && i === done.length ? "run" : "off");
-  return html`<ol ref=${ref} style=${`display:grid;grid-template-columns:repeat(${Math.min(each, names.length)},minmax(0,1fr));gap:14px 24px`} aria-label=${t("flow.steps")} data-rows=${rows}>${names.map((/** @type {string} */ step, /** @type {number} */ i) => html`<li key=${i} class="step" title=${step}><div class="row"><${Mark} s=${sign(i)} /><b class="strong clip grow">${step.split(" ").slice(0, 2).join(" ")}</b><span class="faint small tn">${done[i] ? took(done[i].seconds) : ""}</span></div><div class="faint small clip mono">${step.split(" ").slice(2).join(" ") || "\u00a0"}</div>${done[i]?.exit_code ? html`<div class="small ${done[i].exit_code === 6 ? "mute" : "bad-t"}">${t(done[i].exit_code === 6 ? "flow.gate" : "flow.exit", { code: done[i].exit_code })}</div>` : null}</li>`)}</ol>`;
+  return html`<ol ref=${ref} style=${`display:grid;grid-template-columns:repeat(${Math.min(each, names.length)},minmax(0,1fr));gap:14px 24px`} aria-label=${t("flow.steps")}>${names.map((/** @type {string} */ step, /** @type {number} */ i) => html`<li key=${i} class=${`step ${i % each ? "on" : ""}`} title=${step}><div class="row"><${Mark} s=${sign(i)} /><b class="strong clip grow">${step.split(" ").slice(0, 2).join(" ")}</b><span class="faint small tn">${done[i] ? took(done[i].seconds) : ""}</span></div><div class="faint small mono clip">${step.split(" ").slice(2).join(" ") || "\u00a0"}</div>${done[i]?.exit_code ? html`<div class="small ${done[i].exit_code === 6 ? "mute" : "bad-t"}">${t(done[i].exit_code === 6 ? "flow.gate" : "flow.exit", { code: done[i].exit_code })}</div>` : null}</li>`)}</ol>`;
 }
 
 /** @param {{flow?: string, held?: any, shown?: string}} props */

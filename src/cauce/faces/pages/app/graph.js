@@ -1,19 +1,51 @@
 // A lineage graph in layers, from what came first on the left to what stands on it on the right.
 
 import { iconOf, kindOf, nameOf, pageOf } from "./things.js";
-import { html, ICONS, t, useState, useWidth } from "./ui.js";
+import { html, ICONS, t, useLayoutEffect, useState, useWidth } from "./ui.js";
 import { ago, person, short } from "./words.js";
 
 /** @typedef {import("./things.js").Node} Node */
 /** @typedef {{run: string, direction: "used" | "generated", version: string, role: string}} Edge */
 /** @typedef {{start: string, nodes: Node[], edges: Edge[], truncated: boolean}} Graph */
 
+/** Steps that only lead from one thing to the next. */
+const STEPS = new Set(["add", "export", "artifact", "register", "deploy", "evaluation", "compare", "report", "optimise", "merge", "drift", "reference", "profile", "sample", "pipeline"]);
+
+/**
+ * Leave out the steps between things; what they joined is joined directly.
+ * @param {Graph} graph
+ * @param {string} [here] A node to keep, whatever it is.
+ * @returns {Graph}
+ */
+export function simplify(graph, here = graph.start) {
+  const keep = new Set(graph.nodes.filter((node) => node.id === here || node.id === graph.start || !STEPS.has(node.kind)).map((node) => node.id));
+  /** @type {Map<string, string[]>} */
+  const after = new Map();
+  for (const edge of graph.edges) {
+    const [from, target] = edge.direction === "used" ? [edge.version, edge.run] : [edge.run, edge.version];
+    after.set(from, [...(after.get(from) ?? []), target]);
+  }
+  /** @type {Edge[]} */
+  const edges = [];
+  for (const id of keep) {
+    const seen = new Set();
+    const queue = [...(after.get(id) ?? [])];
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      if (keep.has(next)) edges.push({ run: id, direction: "generated", version: next, role: "" });
+      else queue.push(...(after.get(next) ?? []));
+    }
+  }
+  return { ...graph, nodes: graph.nodes.filter((node) => keep.has(node.id)), edges };
+}
+
 /**
  * Lay a graph out: a column by the longest way from a source, a row by the mean of the neighbours.
  * @param {Graph} graph
  * @returns {{places: Map<string, {column: number, row: number}>, columns: number, rows: number, links: [string, string, string][]}}
  */
-export function layout(graph) {
+function layout(graph) {
   const links = graph.edges.map((edge) => /** @type {[string, string, string]} */ (edge.direction === "used" ? [edge.version, edge.run, edge.role] : [edge.run, edge.version, edge.role]));
   /** @type {Map<string, string[]>} */
   const before = new Map(graph.nodes.map((node) => [node.id, []]));
@@ -21,7 +53,8 @@ export function layout(graph) {
   /** @type {Map<string, number>} */
   const column = new Map();
   const busy = new Set();
-  const depth = (/** @type {string} */ id) => {
+  /** @type {(id: string) => number} */
+  const depth = (id) => {
     const known = column.get(id);
     if (known !== undefined) return known;
     if (busy.has(id)) return 0;
@@ -59,8 +92,12 @@ export function Dag({ graph, label, here = graph.start }) {
   const [hot, warm] = useState("");
   const [ref, width] = useWidth();
   const { places, columns, rows, links } = layout(graph);
-  const step = Math.max(196, Math.min(232, (width - 8) / Math.max(1, columns)));
+  const step = Math.max(208, Math.min(250, (width - 8) / Math.max(1, columns)));
   const [wide, tall, gap] = [step - 44, 46, 62];
+  useLayoutEffect(() => {
+    const place = places.get(here);
+    if (ref.current && place) ref.current.scrollLeft = place.column * step + step / 2 - ref.current.clientWidth / 2;
+  }, [here, width, columns]);
   const near = hot ? reach(hot, links) : new Set();
   const at = (/** @type {string} */ id) => {
     const place = places.get(id) ?? { column: 0, row: 0 };
@@ -80,7 +117,7 @@ export function Dag({ graph, label, here = graph.start }) {
         <title>${`${name} · ${under}`}</title>
         <rect x=${x + 0.75} y=${y + 0.75} width=${wide - 1.5} height=${tall - 1.5} rx="7" />
         <path class="gi" d=${ICONS[iconOf(node)]} transform=${`translate(${x + 11},${y + 15})`} />
-        <text class="nm" x=${x + 37} y=${y + 20}>${cut(name, room)}</text><text x=${x + 37} y=${y + 35}>${cut(under, room + 3)}</text>
+        <text class="nm" x=${x + 37} y=${y + 20}>${cut(name, room)}</text><text x=${x + 37} y=${y + 35}>${cut(under, Math.floor((wide - 44) / 5.7))}</text>
       </a>`;
     })}
   </svg></div>`;

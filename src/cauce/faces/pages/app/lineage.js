@@ -1,7 +1,7 @@
 // What one thing was made from, and what was made from it.
 
 import { useCall } from "./api.js";
-import { Dag, GraphTable } from "./graph.js";
+import { Dag, GraphTable, simplify } from "./graph.js";
 import { kindOf, nameOf } from "./things.js";
 import { Empty, Head, Loaded, Panel, Seg, html, t, to, useEffect, useQuery, useState, withQuery } from "./ui.js";
 
@@ -9,15 +9,17 @@ export default function Lineage() {
   const [of, look] = useQuery("of");
   const [direction, turn] = useQuery("direction", "up");
   const [view, show] = useQuery("view", "graph");
+  const [detail, tell] = useQuery("detail", "short");
   const graph = useCall(of ? "lineage.show" : null, { of, direction, limit: 300 });
   const start = graph.value?.nodes.find((/** @type {any} */ node) => node.id === graph.value.start);
+  const shown = graph.value ? (detail === "short" ? simplify(graph.value) : graph.value) : { nodes: [] };
   return html`<div class="page">
-    <${Head} title=${start ? html`${nameOf(start)} <span class="light">${kindOf(start)}</span>` : t("nav.lineage")} sub=${graph.value ? t("lineage.sub", { n: graph.value.nodes.length, edges: graph.value.edges.length }) : t("lineage.what")}>
-      ${of ? html`<${Seg} name=${t("lineage.direction")} options=${[["up", t("lineage.up")], ["down", t("lineage.down")], ["both", t("lineage.both")]]} value=${direction} pick=${(/** @type {string} */ key) => turn(key)} /><${Seg} name=${t("view")} options=${[["graph", t("view.graph")], ["table", t("view.table")]]} value=${view} pick=${(/** @type {string} */ key) => show(key)} />` : null}
+    <${Head} title=${start ? html`${nameOf(start)} <span class="light">${kindOf(start)}</span>` : t("nav.lineage")} sub=${graph.value ? t("lineage.sub", { shown: shown.nodes.length, n: graph.value.nodes.length }) : t("lineage.what")}>
+      ${of ? html`<${Seg} name=${t("lineage.direction")} options=${[["up", t("lineage.up")], ["down", t("lineage.down")], ["both", t("lineage.both")]]} value=${direction} pick=${(/** @type {string} */ key) => turn(key)} /><${Seg} name=${t("lineage.detail")} options=${[["short", t("lineage.short")], ["whole", t("lineage.whole")]]} value=${detail} pick=${(/** @type {string} */ key) => tell(key)} /><${Seg} name=${t("view")} options=${[["graph", t("view.graph")], ["table", t("view.table")]]} value=${view} pick=${(/** @type {string} */ key) => show(key)} />` : null}
     <//>
     <${Ask} of=${of} look=${look} />
     ${of ? html`<section class="panel"><${Loaded} of=${graph} block rows=${2}>${(/** @type {any} */ value) => html`
-      ${view === "graph" ? html`<div class="in"><${Dag} graph=${value} label=${t("lineage.label", { n: value.nodes.length })} /></div>` : html`<${GraphTable} graph=${value} />`}
+      ${view === "graph" ? html`<div class="in"><${Dag} graph=${shown} label=${t("lineage.label", { n: shown.nodes.length })} here=${value.start} /></div>` : html`<${GraphTable} graph=${shown} />`}
       ${value.truncated ? html`<footer>${t("lineage.cut", { n: value.nodes.length })}</footer>` : null}`}<//></section>` : html`<${Start} />`}
   </div>`;
 }

@@ -1,10 +1,9 @@
 // The start: which page an address means, and the frame around it.
 
 import { follow, offline } from "./api.js";
-import { place } from "./nav.js";
+import { place, title } from "./nav.js";
 import { Shell } from "./shell.js";
 import { Fail, Loading, html, project, render, t, to, useEffect, useState } from "./ui.js";
-import { known } from "./words.js";
 
 /**
  * @typedef {object} Page
@@ -58,9 +57,9 @@ function crumbs({ section, params }) {
   if (section) way.push([t(/** @type {any} */ (`nav.${section}`)), section === "settings" ? "/settings" : to(section === "overview" ? null : section)]);
   const base = to(section, params.name ?? params.run ?? params.queue ?? params.flow);
   const name = params.name ?? params.run ?? params.queue ?? params.flow;
-  if (name) way.push([name, base]);
+  if (name) way.push([title.value || name, base]);
   if (params.range) way.push([params.range.replace("..", " … "), null]);
-  if (params.version) way.push([known("v") ? t("v", { v: params.version }) : params.version, null]);
+  if (params.version) way.push([/^\d/.test(params.version) ? t("v", { v: params.version.replace("-", " ") }) : params.version, null]);
   if (place.value.path.endsWith("/runs/compare")) way.push([t("compare"), null]);
   return way;
 }
@@ -88,10 +87,10 @@ function Page({ found }) {
 function App() {
   const found = find(place.value.path);
   const way = crumbs(found);
-  const title = way.map(([label]) => label).slice(1).reverse();
+  const words = way.map(([label]) => label).slice(1).reverse();
   useEffect(() => {
-    document.title = [...title, project, "Cauce"].join(" · ");
-  }, [title.join()]);
+    document.title = [...words, project, "Cauce"].join(" · ");
+  }, [words.join()]);
   return html`<${Shell} section=${found.section} crumbs=${way} full=${found.full} offline=${offline.value}><${Page} found=${found} /><//>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { change, useCall } from "./api.js";
 import { Dots, Scatter, pareto } from "./charts.js";
-import { Dag } from "./graph.js";
+import { Dag, simplify } from "./graph.js";
 import { Aliases, versionName } from "./things.js";
 import { Copy, Empty, Fail, Head, Ico, Id, Loaded, Loading, Mark, Num, Outcome, Panel, Seg, When, ask, go, html, t, to, toast, useQuery, useState, withQuery } from "./ui.js";
 import { count, ms, num, pct, signed, size, took, unit } from "./words.js";
@@ -23,19 +23,21 @@ function Version({ spec, name, detail }) {
   const mine = comparisons.filter((/** @type {any} */ item) => item.candidate.version === version.id);
   const live = deployments.filter((/** @type {any} */ item) => item.live.version === version.id);
   const champion = version.aliases.includes("champion");
+  const numbers = useCall("models.versions", { name }, { on: /model/ }).value ?? [];
+  const named = (/** @type {any} */ side) => ((found) => (found ? versionName(found) : side.model))(numbers.find((/** @type {any} */ item) => item.id === side.version));
   return html`<div class="page">
-    <${Head} title=${html`${name} <span class="light">${versionName(version)}</span>`} sub=${html`<${Stages} version=${version} parity=${parity} comparison=${mine[0]} champion=${champion} live=${live} />`}>
+    <${Head} title=${html`${name} <span class="light">${versionName(version)}</span>`} sub=${html`<${Stages} parity=${parity} comparison=${mine[0]} champion=${champion} live=${live} />`}>
       <a class="btn" href=${withQuery(to("lineage"), { of: `model:${spec}`, direction: "both" })}><${Ico} n="lineage" />${t("nav.lineage")}</a>
       <button type="button" class=${`btn ${champion ? "main-act" : ""}`} onClick=${() => deploy(name, version, variants, deployments)}><${Ico} n="serving" />${t("model.deploy")}</button>
       ${champion ? null : html`<button type="button" class="btn main-act" onClick=${() => promote(name, version, mine[0])}><${Ico} n="check" />${t("model.promote")}</button>`}
     <//>
     <div class="cols side"><div class="stack">
-      <${Gate} name=${name} version=${version} comparisons=${mine} parity=${parity} evaluation=${evaluations[0]} />
-      ${version.variant ? null : html`<${Variants} name=${name} variants=${variants} />`}
+      <${Gate} name=${name} version=${version} comparisons=${mine} parity=${parity} evaluation=${evaluations[0]} named=${named} />
+      ${version.variant ? null : html`<${Variants} spec=${spec} variants=${variants} data=${evaluations[0]?.dataset} />`}
       <${Confusion} evaluation=${evaluations[0]} />
     </div><aside class="stack">
       <${Signature} signature=${signature} />
-      <${Classes} comparison=${mine.find((/** @type {any} */ item) => item.champion)} evaluation=${evaluations[0]} />
+      <${Classes} comparison=${mine.find((/** @type {any} */ item) => item.champion)} evaluation=${evaluations[0]} named=${named} />
       <${Parity} parity=${parity} />
       <${Facts} version=${version} metrics=${detail.metrics} />
     </aside></div>
@@ -44,7 +46,7 @@ function Version({ spec, name, detail }) {
 }
 
 /** How far the version has come. @param {any} props */
-function Stages({ version, parity, comparison, champion, live }) {
+function Stages({ parity, comparison, champion, live }) {
   const steps = /** @type {[import("./ui.js").Sign, any][]} */ ([
     ["ok", t("model.registered")],
     [parity.passed ? "ok" : "bad", t(parity.passed ? "model.proved" : "model.unproved")],
@@ -60,7 +62,7 @@ function promote(name, version, comparison) {
   const spec = `${name}@${version.number}${version.variant ? `-${version.variant}` : ""}`;
   ask({
     title: t("model.promote.title", { name, v: versionName(version) }),
-    body: html`<p>${t("model.promote.text", { name, v: versionName(version) })}</p>${comparison ? html`<p class="mute">${t("model.promote.verdict", { verdict: t(/** @type {any} */ (`outcome.${comparison.verdict}`)), difference: signed(100 * comparison.difference, 2), n: comparison.n })}</p>` : html`<p class="warn-t">${t("model.promote.blind")}</p>`}<p class="mute">${t("model.promote.undo")}</p>`,
+    body: html`<p>${t("model.promote.text", { name, v: versionName(version) })}</p>${comparison?.champion ? html`<p class="mute">${t("model.promote.verdict", { verdict: t(/** @type {any} */ (`outcome.${comparison.verdict}`)), difference: signed(100 * comparison.difference, 2), n: comparison.n })}</p>` : comparison ? null : html`<p class="warn-t">${t("model.promote.blind")}</p>`}<p class="mute">${t("model.promote.undo")}</p>`,
     verb: t("model.promote"),
     run: async () => {
       await change("models.promote", { model: spec });
@@ -89,7 +91,7 @@ function deploy(name, version, variants, deployments) {
 }
 
 /** Against the champion, check by check, with its limit. @param {any} props */
-function Gate({ name, version, comparisons, parity, evaluation }) {
+function Gate({ name, version, comparisons, parity, evaluation, named }) {
   const [at, pick] = useQuery("against", "0");
   const [error, fail] = useState(/** @type {any} */ (null));
   const [busy, work] = useState(false);
@@ -103,7 +105,7 @@ function Gate({ name, version, comparisons, parity, evaluation }) {
     await change("models.compare", { candidate: `${name}@${version.number}${version.variant ? `-${version.variant}` : ""}`, champion: `${name}@champion`, data: evaluation?.dataset ?? `${sets[0].name}@main` }).catch(fail);
     work(false);
   };
-  const actions = html`${comparisons.length > 1 ? html`<${Seg} name=${t("gate.against")} options=${comparisons.slice(0, 3).map((/** @type {any} */ item, /** @type {number} */ i) => [String(i), item.champion?.model ?? t("outcome.first")])} value=${String(comparisons.indexOf(found))} pick=${(/** @type {string} */ key) => pick(key)} />` : null}`;
+  const actions = html`${comparisons.length > 1 ? html`<${Seg} name=${t("gate.against")} options=${comparisons.slice(0, 3).map((/** @type {any} */ item, /** @type {number} */ i) => [String(i), item.champion ? named(item.champion) : t("outcome.first")])} value=${String(comparisons.indexOf(found))} pick=${(/** @type {string} */ key) => pick(key)} />` : null}`;
   if (!found) {
     return html`<${Panel} title=${t("gate.title")}><${Empty} title=${t("gate.empty")} text=${t("gate.empty.text")} line=${`cauce models compare ${name}@${version.number} ${name}@champion --data ${evaluation?.dataset ?? sets[0]?.name ?? "DATA"}`}>${evaluation || sets.length ? html`<button type="button" class="btn" disabled=${busy} onClick=${compare}>${busy ? t("working") : t("gate.compare")}</button>` : null}${error ? html`<${Fail} error=${error} again=${compare} />` : null}<//><//>`;
   }
@@ -125,22 +127,22 @@ function Gate({ name, version, comparisons, parity, evaluation }) {
     );
   }
   rows.push([parity.passed ? "ok" : "bad", t("gate.parity"), "", parity.passed ? t("yes") : t("no"), num(parity.recorded), `≤ ${num(parity.tolerance)}`]);
-  return html`<${Panel} title=${t("gate.title")} note=${html`<${Outcome} of=${found.verdict} />`} actions=${html`<span class="small mute">${champion ? t("gate.beside", { model: champion.model }) : ""}</span>${actions}`} foot=${html`<span class="pre">${found.reasons.map((/** @type {string} */ line) => line[0].toUpperCase() + line.slice(1)).join(". ").replace(/(^|[\s[])-(\d)/g, "$1\u2212$2")}. ${t("gate.n", { n: found.n })}</span><a class="right nowrap" href=${to("runs", found.run)}>${t("gate.run")}</a>`}>
-    <div class="scroll"><table aria-label=${t("gate.title")}><thead><tr><th>${t("gate.check")}</th><th class="num">${champion?.model ?? "–"}</th><th class="num">${candidate.model}</th><th class="num">${t("col.change")}</th><th class="num">${t("gate.limit")}</th></tr></thead>
+  return html`<${Panel} title=${t("gate.title")} note=${html`<${Outcome} of=${found.verdict} />`} actions=${html`<span class="small mute">${champion ? t("gate.beside", { model: named(champion) }) : ""}</span>${actions}`} foot=${html`<span class="pre">${found.reasons.map((/** @type {string} */ line) => line[0].toUpperCase() + line.slice(1)).join(". ").replace(/(^|[\s[])-(\d)/g, "$1\u2212$2")}. ${t("gate.n", { n: found.n })}</span><a class="right nowrap" href=${to("runs", found.run)}>${t("gate.run")}</a>`}>
+    <div class="scroll"><table aria-label=${t("gate.title")}><thead><tr><th>${t("gate.check")}</th><th class="num">${champion ? named(champion) : "–"}</th><th class="num">${named(candidate)}</th><th class="num">${t("col.change")}</th><th class="num">${t("gate.limit")}</th></tr></thead>
       <tbody>${rows.map(([sign, what, before, after, changed, limit]) => html`<tr><td><${Mark} s=${sign}>${what}<//></td><td class="num mute">${before}</td><td class="num strong">${after}</td><td class="num">${changed}</td><td class="num mute">${limit}</td></tr>`)}</tbody></table></div><//>`;
 }
 
 /** @param {number} now @param {number} before */
 const relative = (now, before) => (before ? html`<span class=${now < before * 0.995 ? "up" : now > before * 1.005 ? "warn-t" : "faint"}>${now > before ? "+" : ""}${pct(now / before - 1)}</span>` : "");
 
-/** @param {{name: string, variants: any[]}} props */
-function Variants({ name, variants }) {
+/** @param {{spec: string, variants: any[], data?: string}} props */
+function Variants({ spec, variants, data }) {
   const [view, show] = useQuery("variants", "chart");
-  if (!variants.length) return html`<${Panel} title=${t("variants.title")}><${Empty} title=${t("variants.empty")} text=${t("variants.empty.text")} line=${`cauce models optimise ${name}@latest --data DATA`} /><//>`;
+  if (!variants.length) return html`<${Panel} title=${t("variants.title")}><${Empty} title=${t("variants.empty")} text=${t("variants.empty.text")} line=${`cauce models optimise ${spec} --data ${data ?? "DATA"}`} /><//>`;
   const newest = variants[0];
   const tried = [newest.base, ...variants.flatMap((item) => item.tried)].filter((item) => !item.error && item.p50);
   const unique = [...new Map(tried.map((item) => [item.recipe, item])).values()];
-  const ways = pareto(unique.map((item) => ({ name: item.recipe, accuracy: item.accuracy, latency: item.p50, size: item.size, chosen: variants.some((other) => other.chosen.recipe === item.recipe) })));
+  const ways = pareto(unique.map((item) => ({ name: item.recipe === "float32" ? item.recipe : `${newest.precision} ${item.recipe}`, accuracy: item.accuracy, latency: item.p50, size: item.size, chosen: variants.some((other) => other.chosen.recipe === item.recipe) })));
   const failed = newest.tried.filter((/** @type {any} */ item) => item.error);
   return html`<${Panel} title=${t("variants.title")} note=${t("variants.note")} actions=${html`<${Seg} name=${t("variants.title")} options=${[["chart", t("view.chart")], ["table", t("view.table")]]} value=${view} pick=${(/** @type {string} */ key) => show(key)} />`} foot=${html`<span>${t("variants.foot", { rows: newest.rows, calibration: newest.calibration })}${failed.length ? ` ${t("variants.failed", { names: failed.map((/** @type {any} */ item) => item.recipe).join(", ") })}` : ""}</span>`}>
     ${view === "chart" ? html`<div class="in" style="padding:8px 12px 6px"><${Scatter} label=${t("variants.label", { n: ways.length })} axis=${t("variants.axis")} ways=${ways} /></div>` : html`<div class="scroll"><table aria-label=${t("variants.title")}><thead><tr><th>${t("variants.recipe")}</th><th class="num">${t("col.accuracy")}</th><th class="num">${t("variants.agreement")}</th><th class="num">p50</th><th class="num">p95</th><th class="num">${t("variants.throughput")}</th><th class="num">${t("col.size")}</th></tr></thead>
@@ -162,13 +164,13 @@ const Signature = ({ signature }) => html`<${Panel} title=${t("signature")} acti
   ${[["in", signature.inputs], ["out", signature.outputs]].map(([way, list]) => list.map((/** @type {any} */ item) => html`<tr key=${way + item.name}><td><span class="faint">${t(way === "in" ? "signature.in" : "signature.out")}</span> ${item.name}</td><td class="mono">${item.dtype}</td><td class="mono">[${item.shape.map((/** @type {number} */ n) => (n < 0 ? "n" : n)).join(", ")}]</td></tr>`))}
 </tbody></table></div>${signature.classes.length || signature.inputs[0]?.meaning ? html`<footer>${signature.inputs[0]?.meaning ? t("signature.image", { w: signature.inputs[0].meaning.width, h: signature.inputs[0].meaning.height, mode: signature.inputs[0].meaning.mode }) : ""} ${signature.classes.length ? t("signature.classes", { n: signature.classes.length, names: signature.classes.slice(0, 12).join(", ") }) : ""}</footer>` : null}<//>`;
 
-/** @param {{comparison: any, evaluation: any}} props */
-function Classes({ comparison, evaluation }) {
+/** @param {{comparison: any, evaluation: any, named: (side: any) => string}} props */
+function Classes({ comparison, evaluation, named }) {
   const rows = comparison
     ? comparison.classes.map((/** @type {any} */ row) => ({ name: row.label, before: row.champion / row.count, after: row.candidate / row.count, worse: row.worse || row.candidate < row.champion }))
     : (evaluation?.classes ?? []).map((/** @type {any} */ row) => ({ name: row.label, before: null, after: row.recall, worse: false }));
   if (!rows.length) return null;
-  return html`<${Panel} title=${t("classes.title")} actions=${comparison ? html`<span class="legend"><span><${Mark} s="off">${comparison.champion.model}<//></span><span><i style="background:var(--c1);border-radius:50%"></i>${comparison.candidate.model}</span></span>` : null}><div class="in"><${Dots} label=${t("classes.label", { n: rows.length })} rows=${rows} /></div><//>`;
+  return html`<${Panel} title=${t("classes.title")} actions=${comparison ? html`<span class="legend"><span><${Mark} s="off">${named(comparison.champion)}<//></span><span><i style="background:var(--c1);border-radius:50%"></i>${named(comparison.candidate)}</span></span>` : null}><div class="in"><${Dots} label=${t("classes.label", { n: rows.length })} rows=${rows} /></div><//>`;
 }
 
 /** @param {{parity: any}} props */
@@ -184,6 +186,6 @@ const Facts = ({ version, metrics }) => html`<${Panel} title=${t("facts")} actio
 
 /** @param {{spec: string, id: string}} props */
 function Lineage({ spec, id }) {
-  const graph = useCall("lineage.show", { of: `model:${spec}`, direction: "both", limit: 40 }, { on: /model|deployment|run\.ended/ });
-  return html`<${Panel} title=${t("nav.lineage")} note=${t("lineage.note")} actions=${html`<a class="btn bare s" href=${withQuery(to("lineage"), { of: `model:${spec}`, direction: "both" })}><${Ico} n="grow" />${t("lineage.open")}</a>`}><div class="in"><${Loaded} of=${graph} block rows=${1}>${(/** @type {any} */ value) => html`<${Dag} graph=${value} label=${t("lineage.label", { n: value.nodes.length })} here=${id} />${value.truncated ? html`<p class="small faint">${t("lineage.cut", { n: value.nodes.length })}</p>` : null}`}<//></div><//>`;
+  const graph = useCall("lineage.show", { of: `model:${spec}`, direction: "both", limit: 80 }, { on: /model|deployment|run\.ended/ });
+  return html`<${Panel} title=${t("nav.lineage")} note=${t("lineage.note")} actions=${html`<a class="btn bare s" href=${withQuery(to("lineage"), { of: `model:${spec}`, direction: "both" })}><${Ico} n="grow" />${t("lineage.open")}</a>`}><div class="in"><${Loaded} of=${graph} block rows=${1}>${(/** @type {any} */ value) => html`<${Dag} graph=${simplify(value, id)} label=${t("lineage.label", { n: value.nodes.length })} here=${id} />${value.truncated ? html`<p class="small faint">${t("lineage.cut", { n: value.nodes.length })}</p>` : null}`}<//></div><//>`;
 }

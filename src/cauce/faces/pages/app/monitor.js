@@ -34,7 +34,7 @@ function Watched({ name }) {
       <${Do} class="main-act" run=${check}>${t("monitor.check")}<//>
     <//>
     ${held.error ? html`<${Fail} error=${held.error} again=${held.again} />` : null}
-    ${report ? html`<${Verdict} report=${report} />` : null}
+    ${report ? html`<${Verdict} report=${report} older=${Boolean(shown.value && report.deployment !== shown.value.live.id && report === reports[0])} />` : null}
     <${Figures} report=${report} reports=${reports} shown=${shown.value} />
     <div class="cols side"><div class="stack">
       ${report ? html`<${Drift} reports=${reports} report=${report} /><${Scores} report=${report} />` : held.busy ? null : html`<div class="panel"><${Empty} title=${t("monitor.none")} text=${t("monitor.none.text")} line=${`cauce watch reference ${name} --data ${sets[0]?.name ?? "DATA"}`} /></div>`}
@@ -42,8 +42,9 @@ function Watched({ name }) {
   </div>`;
 }
 
-/** What the last check found, and what to do about it. @param {{report: any}} props */
-function Verdict({ report }) {
+/** What the last check found, and what to do about it. @param {{report: any, older: boolean}} props */
+function Verdict({ report, older }) {
+  if (older) return html`<div class="note"><${Ico} n="info" /><div>${t("monitor.older")}</div></div>`;
   if (report.outcome === "steady") return null;
   const moved = report.inputs.filter((/** @type {any} */ item) => item.drifted);
   if (report.outcome === "too-few") return html`<div class="note"><${Ico} n="info" /><div>${t("monitor.few", { n: report.rows })}</div></div>`;
@@ -109,7 +110,7 @@ function Scores({ report }) {
 }
 
 /** The picture of a prediction. @param {{of: any, size?: number, class?: string}} props */
-export function Shot({ of, size = 84, class: extra = "" }) {
+function Shot({ of, size = 84, class: extra = "" }) {
   const source = of.png ? `data:image/png;base64,${of.png}` : null;
   return source ? html`<img class=${extra} src=${source} alt=${t("shot", { label: of.label, sure: num(of.confidence, 2) })} width=${size} height=${size} loading="lazy" />` : null;
 }

@@ -1,13 +1,16 @@
 // Where the reader is: addresses, the state of a view in the address, and keys.
 
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 /** @param {string} name */
 const meta = (name) => document.querySelector(`meta[name="cauce-${name}"]`)?.getAttribute("content") ?? "";
 
 export const project = meta("project");
 export const agent = meta("agent");
+
+/** What the page is called, where its address holds only an id. */
+export const title = signal("");
 
 /** The address as the pages read it; changes with every navigation. */
 export const place = signal(read());
@@ -20,7 +23,7 @@ function read() {
  * Give the address of a page of this project: `to("data", name)`.
  * @param {...(string | number | null | undefined)} parts
  */
-export const to = (...parts) => "/" + ["p", project, ...parts].filter((part) => part !== null && part !== undefined && part !== "").map((part) => encodeURIComponent(part)).join("/");
+export const to = (...parts) => "/" + ["p", project, ...parts].filter((part) => part !== null && part !== undefined && part !== "").map((part) => encodeURIComponent(String(part))).join("/");
 
 /**
  * Add a query to an address; empty values are left out.
@@ -42,6 +45,7 @@ export function withQuery(path, query) {
 export function go(address, { replace = false } = {}) {
   if (address === location.pathname + location.search) return;
   const moved = new URL(address, location.origin).pathname !== location.pathname;
+  if (moved) title.value = "";
   history[replace ? "replaceState" : "pushState"](null, "", address);
   place.value = read();
   if (moved && !replace) scrollTo(0, 0);
@@ -63,7 +67,10 @@ export function changed(changes) {
   return withQuery(location.pathname, { ...Object.fromEntries(new URLSearchParams(location.search)), ...changes });
 }
 
-addEventListener("popstate", () => (place.value = read()));
+addEventListener("popstate", () => {
+  if (location.pathname !== place.value.path) title.value = "";
+  place.value = read();
+});
 
 addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
@@ -83,21 +90,22 @@ addEventListener("click", (event) => {
  * @property {string} [shown] What the list of keys shows instead.
  */
 
-/** Groups of keys that work now, the newest first. @type {import("@preact/signals").Signal<{title: string, keys: Key[]}[]>} */
+/** Groups of keys that work now, the newest first. @type {import("@preact/signals").Signal<{title: string, latest: {current: Key[]}}[]>} */
 export const keys = signal([]);
 
 /**
- * Let keys work while a page is shown.
+ * Let keys work while a part of a page is shown; the functions are always those drawn last.
  * @param {string} title
  * @param {Key[]} list
- * @param {any[]} inputs What the functions read, as for an effect.
  */
-export function useKeys(title, list, inputs) {
+export function useKeys(title, list) {
+  const latest = useRef(list);
+  latest.current = list;
   useEffect(() => {
-    const group = { title, keys: list };
+    const group = { title, latest };
     keys.value = [group, ...keys.peek()];
     return () => void (keys.value = keys.peek().filter((other) => other !== group));
-  }, inputs);
+  }, [title]);
 }
 
 let prefix = "";
@@ -115,7 +123,7 @@ addEventListener("keydown", (event) => {
   const wanted = prefix && now - prefixed < 1200 ? `${prefix} ${plain}` : plain;
   prefix = "";
   for (const group of keys.peek()) {
-    const found = group.keys.find((item) => item.key === wanted);
+    const found = group.latest.current.find((item) => item.key === wanted);
     if (found) {
       if ((wanted === "Enter" || wanted === " ") && event.target instanceof Element && event.target.closest("a, button, input, summary")) return;
       event.preventDefault();

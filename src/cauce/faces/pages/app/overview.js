@@ -59,18 +59,19 @@ export default function Overview() {
 /** The state in one sentence. @param {any} state */
 function headline({ live, reports, flows, serving, deployments }) {
   const report = reports[0];
+  const fresh = report && report.deployment === live?.live.id;
   if (!deployments.value?.length) return t("head.none");
   if ((flows.value ?? []).some((/** @type {any} */ item) => item.last?.status === "failed")) return t("head.flow");
-  if (report?.outcome === "drifted" && report.deployment === live.live.id) return t("head.drift");
+  if (fresh && report.outcome === "drifted") return t("head.drift");
   if (serving && !serving.servers.length) return t("head.off", { name: live.name });
-  return report ? t("head.healthy") : t("head.unwatched");
+  return fresh ? t("head.healthy") : report ? t("head.unchecked") : t("head.unwatched");
 }
 
 /** @param {any} state @param {number} waits */
 function subline({ serving, reports, detail }, waits) {
   const parts = [waits ? t("head.waits", { n: waits }) : t("head.nowaits")];
   const facts = [];
-  if (serving?.servers.length) facts.push(t("head.answered", { n: serving.predictions }));
+  if (serving?.servers.length && serving.predictions) facts.push(t("head.answered", { n: serving.predictions }));
   if (serving?.latency) facts.push(`p95 ${ms(serving.latency.p95)}`);
   const quality = reports[0]?.quality;
   if (quality) facts.push(t("head.accuracy.live", { x: num(quality.accuracy, 3), n: quality.labelled, total: quality.total }));
@@ -92,6 +93,7 @@ function waiting({ live, reports, model, detail, queues, flows, serving }) {
     if (n) list.push({ icon: /** @type {const} */ ("label"), title: t("wait.label", { n }), text: t("wait.label.text", { name: queue.name, done: queue.counts.done, all: n + queue.counts.done + queue.counts.leased + queue.counts.skipped }), verb: t("nav.label"), href: to("label", queue.name) });
     else if (queue.counts.done && !queue.published) list.push({ icon: /** @type {const} */ ("label"), title: t("wait.publish", { name: queue.name }), text: t("wait.publish.text", { n: queue.counts.done }), verb: t("label.publish"), href: to("label") });
   }
+  if (report && live && report.deployment !== live.live.id) list.push({ icon: /** @type {const} */ ("monitor"), title: t("wait.check", { name: live.name }), text: t("wait.check.text", { model: titled(live.live.model) }), verb: t("wait.inspect"), href: to("monitor", live.name) });
   if (report?.outcome === "drifted" && report.deployment === live?.live.id) {
     const moved = report.inputs.filter((/** @type {any} */ item) => item.drifted);
     list.push({ icon: /** @type {const} */ ("monitor"), title: t("wait.drift", { n: moved.length, name: live.name }), text: t("wait.drift.text", { what: moved[0].what || moved[0].name, distance: num(moved[0].distance, 2), ago: ago(report.at) }), verb: t("wait.inspect"), href: to("monitor", live.name) });
@@ -109,6 +111,7 @@ function Course({ state }) {
   const counts = (queues.value ?? []).reduce((/** @type {any} */ sum, /** @type {any} */ queue) => ({ waiting: sum.waiting + queue.counts.waiting + queue.counts.leased, done: sum.done + queue.counts.done }), { waiting: 0, done: 0 });
   const running = (runs.value?.runs ?? []).filter((/** @type {any} */ run) => run.status === "running").length;
   const report = reports[0];
+  const fresh = report && report.deployment === live?.live.id;
   const drifting = report?.inputs.filter((/** @type {any} */ item) => item.drifted).length ?? 0;
   const best = (runs.value?.runs ?? []).map((/** @type {any} */ run) => run.metrics).flatMap((/** @type {any} */ metrics) => Object.entries(metrics).filter(([key]) => /test.*acc|acc.*test/i.test(key)).map(([, x]) => Number(x))).sort((/** @type {number} */ a, /** @type {number} */ b) => b - a)[0];
   const variant = detail?.variants[0];
@@ -120,21 +123,21 @@ function Course({ state }) {
     { name: t("nav.label"), href: to("label"), sign: counts.waiting ? "warn" : counts.done ? "ok" : "off", on: counts.done || counts.waiting ? now : 0, body: counts.done || counts.waiting ? html`<b>${t("course.labelled", { share: pct(counts.done / Math.max(1, counts.done + counts.waiting), 0) })}</b><span>${counts.waiting ? t("course.queue", { n: counts.waiting }) : t("course.noqueue")}</span><span class="faint">${t("course.labels", { n: counts.done })}</span>` : none },
     { name: t("course.train"), href: to("runs"), sign: running ? "run" : trained ? "ok" : "off", on: Math.max(0, ...used.filter((/** @type {any} */ item) => item.kind === "dataset").map((/** @type {any} */ item) => numberIn(item.refs)).filter((/** @type {number} */ n) => n > 0)), body: runs.value?.total ? html`<b>${running ? t("course.running", { n: running }) : trained?.name ?? t("n.runs", { n: runs.value.total })}</b><span>${best === undefined ? "\u00a0" : t("course.best", { x: num(best, 3) })}</span><span class="faint">${t("n.runs", { n: runs.value.total })}</span>` : none },
     { name: t("course.registry"), href: model ? to("models", model.name, model.latest.number) : to("models"), sign: !model ? "off" : isChampion ? "ok" : "warn", on: dataOf(above), body: model ? html`<b>${model.name} v${model.latest.number}</b><span>${isChampion ? t("models.champion") : t("course.candidate")}</span><span class="faint">${comparison ? t("course.gate", { verdict: t(/** @type {any} */ (`outcome.${comparison.verdict}`)) }) : t("course.nogate")}</span>` : none },
-    { name: t("course.optimise"), href: model ? to("models", model.name, model.latest.number) : to("models"), sign: variant ? "ok" : "off", on: variant ? dataOf(above) : 0, body: variant ? html`<b>${variant.precision} · ${variant.chosen.recipe.replace(`${variant.precision} `, "").replace(/^int8[\s,·-]*/, "") || "ONNX"}</b><span>${ms(variant.chosen.p50)} · ${size(variant.chosen.size)}</span><span class="faint">${t("course.variants", { n: variant.tried.length })}</span>` : html`<b>–</b><span>${model ? t("course.novariant") : ""}</span>` },
-    { name: t("course.serve"), href: live ? to("serving", live.name) : to("serving"), sign: !live ? "off" : live.url ? "ok" : "warn", on: dataOf(under), body: live ? html`<b>${titled(live.live.model)}</b><span>${live.name}${serving?.latency ? ` · p95 ${ms(serving.latency.p95)}` : ""}</span><span class="faint">${live.url ? t("head.answered", { n: serving?.predictions ?? 0 }) : t("serving.off")}</span>` : none },
-    { name: t("nav.monitor"), href: live ? to("monitor", live.name) : to("monitor"), sign: !report ? "off" : report.outcome === "drifted" ? "warn" : report.outcome === "steady" ? "ok" : "wait", on: report ? dataOf(under) : 0, body: report ? html`<b>${report.quality ? t("course.accuracy", { x: num(report.quality.accuracy, 3) }) : t(/** @type {any} */ (`outcome.${report.outcome}`))}</b><span>${drifting ? t("course.drifting", { n: drifting }) : t("course.steady", { n: report.inputs.length })}</span><span class="faint">${ago(report.at)}</span>` : none },
+    { name: t("course.optimise"), href: model ? to("models", model.name, model.latest.number) : to("models"), sign: variant ? "ok" : "off", hollow: !variant, on: dataOf(above), body: variant ? html`<b>${variant.precision} · ${variant.chosen.recipe.replace(`${variant.precision} `, "").replace(/^int8[\s,·-]*/, "") || "ONNX"}</b><span>${ms(variant.chosen.p50)} · ${size(variant.chosen.size)}</span><span class="faint">${t("course.variants", { n: variant.tried.length })}</span>` : html`<b>–</b><span>${model ? t("course.novariant") : ""}</span>` },
+    { name: t("course.serve"), href: live ? to("serving", live.name) : to("serving"), sign: !live ? "off" : live.url ? "ok" : "warn", on: dataOf(under), body: live ? html`<b>${titled(live.live.model)}</b><span>${live.name}${serving?.latency ? ` · p95 ${ms(serving.latency.p95)}` : ""}</span><span class="faint">${!live.url ? t("serving.off") : serving?.predictions ? t("head.answered", { n: serving.predictions }) : ago(live.live.moved)}</span>` : none },
+    { name: t("nav.monitor"), href: live ? to("monitor", live.name) : to("monitor"), sign: !report ? "off" : !fresh ? "wait" : report.outcome === "drifted" ? "warn" : report.outcome === "steady" ? "ok" : "wait", hollow: !fresh, on: report ? dataOf(under) : 0, body: report && !fresh ? html`<b>${t("course.unchecked")}</b><span>${t("course.before", { outcome: t(/** @type {any} */ (`outcome.${report.outcome}`)) })}</span><span class="faint">${ago(report.at)}</span>` : report ? html`<b>${report.quality ? t("course.accuracy", { x: num(report.quality.accuracy, 3) }) : t(/** @type {any} */ (`outcome.${report.outcome}`))}</b><span>${drifting ? t("course.drifting", { n: drifting }) : t("course.steady", { n: report.inputs.length })}</span><span class="faint">${ago(report.at)}</span>` : none },
   ];
   const flow = (state.flows.value ?? []).find((/** @type {any} */ item) => item.flow.on.length);
   return html`<section class="flow" aria-label=${t("course.label")}><div>
     <ol>${stations.map((station) => html`<li key=${station.name}><a href=${station.href}><span class="nm">${station.name} <${Mark} s=${station.sign} /></span>${station.body}</a></li>`)}</ol>
-    <${Ribbon} on=${stations.map((station) => station.on)} now=${now} flow=${flow} labels=${counts.done} /></div></section>`;
+    <${Ribbon} on=${stations.map((station) => station.on)} hollow=${stations.map((station) => Boolean(station.hollow))} now=${now} flow=${flow} labels=${counts.done} /></div></section>`;
 }
 
 /** How far behind the newest data a station stands, in words. @param {number} version @param {number} now */
 const behind = (version, now) => (version >= now ? t("ribbon.on", { v: version }) : t("ribbon.behind", { v: version, n: now - version }));
 
-/** The line that joins stations that stand on the same data. @param {{on: number[], now: number, flow: any, labels: number}} props */
-function Ribbon({ on, now, flow, labels }) {
+/** The line that joins stations that stand on the same data. @param {{on: number[], hollow: boolean[], now: number, flow: any, labels: number}} props */
+function Ribbon({ on, hollow, now, flow, labels }) {
   const [ref, width] = useWidth();
   const x = (/** @type {number} */ i) => (width * (i + 0.5)) / on.length;
   const color = (/** @type {number} */ v) => (!v ? "var(--line-2)" : v >= now ? "var(--accent)" : "var(--c2)");
@@ -153,7 +156,7 @@ function Ribbon({ on, now, flow, labels }) {
     ${spans.slice(1).map((span, i) => html`<path d=${`M${x(span.from - 1) + 6} 20H${x(span.from) - 6}`} stroke=${span.v && spans[i].v ? "var(--accent)" : "var(--line-2)"} stroke-width=${span.v && spans[i].v ? 3 : 1.5} stroke-dasharray=${span.v && spans[i].v ? "1 6" : "4 4"} fill="none" stroke-linecap="round" />${span.v && spans[i].v && span.v !== spans[i].v ? html`<text x=${(x(span.from - 1) + x(span.from)) / 2} y="9" text-anchor="middle" style="font-weight:500">${span.from === 4 || span.from === 5 ? t("ribbon.gate") : ""}</text>` : null}`)}
     <path d=${`M${x(on.length - 1)} 20h${width / on.length / 2 - 26}q14 0 14 14v6q0 14 -14 14H24q-14 0 -14 -14v-6q0 -14 14 -14H${x(0)}`} fill="none" stroke="var(--line-2)" stroke-width="1.5" stroke-dasharray="4 4" />
     ${text ? html`<rect x=${width / 2 - half} y="44" width=${2 * half} height="20" fill="var(--surface)" /><text x=${width / 2} y="58" text-anchor="middle">${text}</text>` : null}
-    ${on.map((v, i) => html`<circle cx=${x(i)} cy="20" r="5" fill=${v && !(i === 3 && on[5] && on[5] !== v) ? color(v) : "var(--surface)"} stroke=${color(v)} stroke-width="2.5" />`)}
+    ${on.map((v, i) => html`<circle cx=${x(i)} cy="20" r="5" fill=${v && !hollow[i] && !(i === 3 && on[5] && on[5] !== v) ? color(v) : "var(--surface)"} stroke=${color(v)} stroke-width="2.5" />`)}
     ${spans.filter((span) => span.v).map((span) => html`<text x=${(x(span.from) + x(span.to)) / 2} y="9" text-anchor="middle" style=${`fill:${color(span.v)};font-weight:500`}>${span.to > span.from || span.v < now ? behind(span.v, now) : ""}</text>`)}
   </svg>` : null}</div>`;
 }

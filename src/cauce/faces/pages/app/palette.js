@@ -106,7 +106,7 @@ export function Palette({ close }) {
 /** The keys that work on this page. @param {{close: () => void}} props */
 export function Keys({ close }) {
   return html`<${Modal} title=${t("keys.title")} close=${close}>
-    <div class="in keys">${keys.value.map((group) => html`<section key=${group.title}><h3>${group.title}</h3><ul>${group.keys.map((item) => html`<li key=${item.key}><span class="mute">${item.label}</span><span class="nowrap">${(item.shown ?? item.key).split(/(?<=.)[ +](?=.)/).map((part, i) => html`${i ? " " : ""}<kbd>${part === " " ? "Space" : part}</kbd>`)}</span></li>`)}</ul></section>`)}
+    <div class="in keys">${keys.value.map((group) => html`<section key=${group.title}><h3>${group.title}</h3><ul>${group.latest.current.map((item) => html`<li key=${item.key}><span class="mute">${item.label}</span><span class="nowrap">${(item.shown ?? item.key).split(/(?<=.)[ +](?=.)/).map((part, i) => html`${i ? " " : ""}<kbd>${part === " " ? "Space" : part}</kbd>`)}</span></li>`)}</ul></section>`)}
     <section><h3>${t("keys.always")}</h3><ul><li><span class="mute">${t("find")}</span><span class="nowrap"><kbd>Ctrl</kbd> <kbd>K</kbd></span></li></ul></section></div>
   <//>`;
 }

@@ -1,7 +1,7 @@
 // Lines over steps or time, drawn by uPlot: one crosshair for all charts of a page.
 
 import { html, signal, t, useEffect, useLayoutEffect, useRef, useState, useWidth } from "./ui.js";
-import { clock, num } from "./words.js";
+import { clock, day, digitsOf, num } from "./words.js";
 
 /** @type {Promise<any> | null} */
 let library = null;
@@ -70,10 +70,10 @@ function align(lines, weight) {
 }
 
 /**
- * @param {{name: string, lines: Line[], weight?: number, log?: boolean, time?: boolean, height?: number, sync?: string, unit?: string}} props
- *   weight: smoothing; the raw line stays faint behind. time: the axis is a clock, seconds.
+ * @param {{name: string, lines: Line[], weight?: number, log?: boolean, time?: boolean, dots?: boolean, height?: number, sync?: string, unit?: string}} props
+ *   weight: smoothing; the raw line stays faint behind. time: the axis is a clock, seconds. dots: points that no line joins.
  */
-export function Plot({ name, lines, weight = 0, log = false, time = false, height = 200, sync = "page", unit = "" }) {
+export function Plot({ name, lines, weight = 0, log = false, time = false, dots = false, height = 200, sync = "page", unit = "" }) {
   const [box, width] = useWidth();
   const mount = useRef(/** @type {HTMLElement | null} */ (null));
   const [theme, retheme] = useState(0);
@@ -96,7 +96,7 @@ export function Plot({ name, lines, weight = 0, log = false, time = false, heigh
     uplot().then((uPlot) => {
       if (gone || !mount.current) return;
       data.current = align(lines, weight);
-      chart.current = new uPlot(options(uPlot, { lines, weight, log, time, width, height, sync, unit, point }), data.current, mount.current);
+      chart.current = new uPlot(options(uPlot, { lines, weight, log, time, dots, width, height, sync, unit, point }), data.current, mount.current);
     });
     return () => {
       gone = true;
@@ -111,16 +111,16 @@ export function Plot({ name, lines, weight = 0, log = false, time = false, heigh
     data.current = align(lines, weight);
     chart.current.setData(data.current);
   }, [lines, weight]);
+  const each = weight ? 2 : 1;
   useEffect(
     () =>
       pointed.subscribe((id) => {
-        const each = weight ? 2 : 1;
-        if (chart.current && lines.some((line) => line.id === id || !id)) lines.forEach((line, i) => chart.current.setSeries(1 + i * each + each - 1, { focus: line.id === id }, false));
+        const at = lines.findIndex((line) => line.id === id);
+        chart.current?.setSeries(at < 0 ? null : (at + 1) * each, { focus: at >= 0 }, false);
       }),
     [looks],
   );
 
-  const each = weight ? 2 : 1;
   const rows = at ? lines.map((line, i) => ({ line, y: near(data.current[each * i + each], at.index) })).filter((row) => row.y !== null).sort((a, b) => Number(b.y) - Number(a.y)) : [];
   return html`<div class="plot" ref=${box} style=${`min-height:${height}px`}>
     <div ref=${mount} role="img" aria-label=${t("plot.label", { name, n: lines.length })}></div>
@@ -143,12 +143,12 @@ function near(column, index) {
 }
 
 /** @param {any} uPlot @param {any} props */
-function options(uPlot, { lines, weight, log, time, width, height, sync, unit, point }) {
+function options(uPlot, { lines, weight, log, time, dots, width, height, sync, unit, point }) {
   const [text, grid, line] = [color("var(--text-3)"), color("var(--grid)"), color("var(--line-2)")];
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const series = lines.flatMap((/** @type {Line} */ item, /** @type {number} */ i) => {
     const own = color(item.color);
-    const main = { label: item.name, stroke: own, width: i === 0 ? 2 : 1.5, spanGaps: true, points: { show: item.xs.length < 2, size: 6, fill: own } };
+    const main = { label: item.name, stroke: own, width: i === 0 ? 2 : 1.5, spanGaps: true, points: { show: dots || item.xs.length < 2, size: dots ? 4 : 6, fill: own }, ...(dots ? { paths: () => null } : {}) };
     return weight ? [{ ...main, stroke: faint(own, 0.22), width: 1 }, main] : [main];
   });
   return {
@@ -161,8 +161,8 @@ function options(uPlot, { lines, weight, log, time, width, height, sync, unit, p
     scales: { x: { time }, y: { distr: log ? 3 : 1, range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => (log ? uPlot.rangeLog(low, high, 10, false) : low === high ? [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1] : [low - (high - low) * 0.05, high + (high - low) * 0.05]) } },
     series: [{}, ...series],
     axes: [
-      { stroke: text, font, grid: { show: false }, ticks: { show: false }, border: { show: true, stroke: line, width: 1 }, size: 24, gap: 5, space: 60, values: time ? undefined : (/** @type {any} */ _, /** @type {number[]} */ list) => list.map((v) => (Number.isInteger(v) ? num(v) : "")) },
-      { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, size: 46, gap: 6, space: 40, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ list) => list.map((v) => (v === null ? "" : num(v) + unit)) },
+      { stroke: text, font, grid: { show: false }, ticks: { show: false }, border: { show: true, stroke: line, width: 1 }, size: 24, gap: 5, space: 60, values: (/** @type {any} */ _, /** @type {number[]} */ list) => list.map((v) => (time ? (list[list.length - 1] - list[0] > 172800 ? day(v) : clock(v, list[1] - list[0] < 60)) : Number.isInteger(v) ? num(v) : "")) },
+      { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, size: 46, gap: 6, space: 40, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ list) => list.map((v) => (v === null ? "" : num(v, log ? undefined : digitsOf(list)) + unit)) },
     ],
     hooks: {
       setCursor: [

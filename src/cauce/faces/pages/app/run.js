@@ -2,6 +2,7 @@
 
 import { call, useCall } from "./api.js";
 import { Plot, linesOf, paint } from "./plot.js";
+import { title } from "./nav.js";
 import { nameOf, plain, register } from "./things.js";
 import { Copy, Empty, Fail, Figure, Head, Ico, Id, Loading, Num, Outcome, Panel, State, When, html, t, to, useEffect, useMemo, useRef, useState, withQuery } from "./ui.js";
 import { clock, count, num, person, size, took } from "./words.js";
@@ -25,6 +26,7 @@ function Body({ detail }) {
   const { run, keys, used, generated, children } = detail;
   const models = useCall("models.ls", {}, { on: /model/ }).value ?? [];
   const artifact = generated.find((/** @type {any} */ item) => item.kind === "artifact" && item.role === "model");
+  useEffect(() => void (title.value = run.name), [run.name]);
   const seconds = (run.ended ?? Date.now() / 1000) - run.started;
   return html`<div class="page">
     <${Head} title=${html`${run.name || run.id} <span class="light">${t(/** @type {any} */ (`kind.${run.kind}`))}</span>`} sub=${html`<${State} of=${run.status} /> ${run.outcome ? html`<${Outcome} of=${run.outcome} /> ` : null}· ${person(run.agent)} · <${When} at=${run.started} /> · ${took(seconds)}${run.group ? ` · ${run.group}` : ""}`}>

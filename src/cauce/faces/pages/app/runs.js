@@ -4,7 +4,7 @@ import { change, useCall } from "./api.js";
 import { Plot, lessIsBetter, linesOf, paint, pointed } from "./plot.js";
 import { plain, register } from "./things.js";
 import { Empty, Fail, Ico, Loading, Num, Seg, Spark, State, Th, When, ask, copy, go, html, t, to, toast, useEffect, useKeys, useMemo, useQuery, useRef, useState, withQuery } from "./ui.js";
-import { clock, count, num, person, took } from "./words.js";
+import { clock, num, person, took } from "./words.js";
 
 const ROW = 30;
 const PAGE = 100;
@@ -31,7 +31,7 @@ export function split(text) {
 }
 
 /** What was typed, as a filter: a bare word looks in names. @param {string} typed */
-export const asFilter = (typed) => (/[=<>~]/.test(typed) ? typed.trim() : `name ~ ${/\s/.test(typed.trim()) ? JSON.stringify(typed.trim()) : typed.trim()}`);
+const asFilter = (typed) => (/[=<>~]/.test(typed) ? typed.trim() : `name ~ ${/\s/.test(typed.trim()) ? JSON.stringify(typed.trim()) : typed.trim()}`);
 
 /** Names of metrics and parameters over rows, the most frequent first; parameters say whether they differ. @param {any[]} runs */
 function facts(runs) {
@@ -134,14 +134,16 @@ function Charts({ runs, colors, metrics, drawn, total }) {
   const [axis, turn] = useQuery("x", "step");
   const [log, scale] = useQuery("log");
   const [large, enlarge] = useQuery("large");
-  const keys = wanted === "none" ? [] : wanted ? wanted.split(",") : metrics.slice(0, 3);
+  const asked = wanted === "none" ? [] : wanted ? wanted.split(",") : metrics.slice(0, 6);
   const live = runs.some((run) => run.status === "running");
   const ids = runs.map((run) => run.id);
-  const found = useCall(ids.length && keys.length ? "track.series" : null, { runs: ids, keys, points: 1200 }, { on: /run\./, every: live ? 2 : 0 });
+  const found = useCall(ids.length && asked.length ? "track.series" : null, { runs: ids, keys: asked, points: 1200 }, { on: /run\./, every: live ? 2 : 0 });
   const kept = useRef(/** @type {any[]} */ ([]));
   if (found.value) kept.current = found.value;
+  const curves = asked.filter((key) => kept.current.some((item) => item.series.some((/** @type {any} */ one) => one.key === key && one.steps.length > 1)));
+  const keys = wanted || !curves.length ? asked.slice(0, wanted ? undefined : 3) : curves.slice(0, 3);
   const lines = useMemo(() => new Map(keys.map((key) => [key, linesOf(kept.current, runs, key, colors, axis === "time")])), [kept.current, ids.join(), keys.join(), axis, [...colors].join()]);
-  useKeys(t("runs.keys.charts"), [{ key: "s", label: t("runs.smooth"), run: () => soften(Number(weight) ? "0" : "0.6") }, { key: "x", label: t("runs.axis"), run: () => turn(axis === "step" ? "time" : "step") }], [weight, axis]);
+  useKeys(t("runs.keys.charts"), [{ key: "s", label: t("runs.smooth"), run: () => soften(Number(weight) ? "0" : "0.6") }, { key: "x", label: t("runs.axis"), run: () => turn(axis === "step" ? "time" : "step") }]);
   if (!metrics.length) return null;
   const shown = large && keys.includes(large) ? [large] : keys;
   return html`<div class="charts">${shown.map((key) => {
@@ -177,16 +179,17 @@ function Rows({ runs, total, metrics, params, sort, order, chosen, pick, colors,
     return () => watch.disconnect();
   }, []);
   const differing = params.filter((/** @type {any} */ item) => item.differs);
-  const normal = [...metrics.slice(0, 4).map((/** @type {string} */ key) => `m.${key}`), ...(differing.length ? differing : params).slice(0, 5).map((/** @type {any} */ item) => `p.${item.key}`), ...(runs.some((/** @type {any} */ run) => run.kind !== "train") ? ["kind", "outcome"] : []), "seconds", "started", "by"];
+  const normal = [...metrics.slice(0, 4).map((/** @type {string} */ key) => `m.${key}`), ...(differing.length ? differing.slice(0, 5) : params.slice(0, 2)).map((/** @type {any} */ item) => `p.${item.key}`), ...(runs.some((/** @type {any} */ run) => run.kind !== "train") ? ["kind", "outcome"] : []), "seconds", "started", "by"];
   const keys = listed ? listed.split(",") : normal;
   const main = sort.replace(/^-/, "");
   const columns = useMemo(() => keys.map((key) => columnOf(key, runs, params, main)), [keys.join(), runs, main]);
   const first = Math.max(0, Math.floor(top / ROW) - 8);
   const rows = runs.slice(first, first + Math.ceil(tall / ROW) + 20);
-  const trend = metrics[0];
-  const traced = useCall(trend && rows.length ? "track.series" : null, { runs: rows.slice(0, 60).map((/** @type {any} */ run) => run.id), keys: [trend], points: 30 }, { on: null });
+  const traceable = metrics.slice(0, 4);
+  const traced = useCall(traceable.length && rows.length ? "track.series" : null, { runs: rows.slice(0, 60).map((/** @type {any} */ run) => run.id), keys: traceable, points: 30 }, { on: null });
   const held = useRef(new Map());
-  for (const item of traced.value ?? []) held.current.set(item.run, item.series[0]?.values ?? []);
+  for (const item of traced.value ?? []) held.current.set(item.run, new Map(item.series.map((/** @type {any} */ one) => [one.key, one.values])));
+  const trend = traceable.find((/** @type {string} */ key) => [...held.current.values()].some((lines) => (lines.get(key)?.length ?? 0) > 1));
   const step = (/** @type {number} */ next, /** @type {boolean} */ extend) => {
     const place = Math.max(0, Math.min(runs.length - 1, next));
     if (extend) pick(new Set([...chosen, runs[place].id, ...(at >= 0 ? [runs[at].id] : [])]));
@@ -212,7 +215,6 @@ function Rows({ runs, total, metrics, params, sort, order, chosen, pick, colors,
       { key: "Enter", label: t("keys.open"), run: () => at >= 0 && go(to("runs", runs[at].id)) },
       { key: "e", label: t("keys.draw"), run: () => at >= 0 && eye(runs[at].id) },
     ],
-    [at, runs, chosen, colors],
   );
   const all = runs.length > 0 && runs.every((/** @type {any} */ run) => chosen.has(run.id));
   return html`<div class="tw" ref=${box} tabindex="0" role="region" aria-label=${t("nav.runs")} onScroll=${(/** @type {any} */ event) => (scroll(event.target.scrollTop), event.target.scrollTop + event.target.clientHeight > event.target.scrollHeight - 400 && more())}>
@@ -225,7 +227,7 @@ function Rows({ runs, total, metrics, params, sort, order, chosen, pick, colors,
         ${rows.map((/** @type {any} */ run, /** @type {number} */ i) => html`<tr key=${run.id} aria-rowindex=${first + i + 2} aria-selected=${chosen.has(run.id) ? "true" : null} class=${`open ${first + i === at ? "at" : ""}`} onMouseEnter=${() => (pointed.value = run.id)} onClick=${(/** @type {MouseEvent} */ event) => !(/** @type {Element} */ (event.target).closest("a, button, input")) && go(to("runs", run.id))}>
           <td class="ck"><input type="checkbox" aria-label=${t("runs.select", { name: run.name })} checked=${chosen.has(run.id)} onChange=${() => toggle(run.id)} /><button type="button" class="btn bare icon" style="width:24px;height:24px;display:inline-flex;vertical-align:middle" aria-pressed=${String(colors.has(run.id))} aria-label=${t("runs.draw", { name: run.name })} onClick=${() => eye(run.id)}><span class=${`sw ${colors.has(run.id) ? "" : "off"}`} style=${colors.has(run.id) ? `background:${colors.get(run.id)}` : ""}></span></button></td>
           <td class="stick"><a href=${to("runs", run.id)}>${run.name || run.id}</a></td><td><${State} of=${run.status} /></td>
-          ${columns.map((column) => html`<td key=${column.key} class=${column.num ? "num" : ""}>${column.cell(run)}</td>${column.key === trend ? html`<td><${Spark} values=${held.current.get(run.id) ?? []} /></td>` : null}`)}<td></td></tr>`)}
+          ${columns.map((column) => html`<td key=${column.key} class=${column.num ? "num" : ""}>${column.cell(run)}</td>${column.key === trend ? html`<td><${Spark} values=${held.current.get(run.id)?.get(trend) ?? []} /></td>` : null}`)}<td></td></tr>`)}
         ${runs.length > first + rows.length ? html`<tr aria-hidden="true"><td colspan="99" style=${`height:${(runs.length - first - rows.length) * ROW}px;padding:0;border:0`}></td></tr>` : null}
       </tbody></table></div>`;
 }
@@ -276,7 +278,7 @@ function Bar({ runs, clear, params }) {
       toast(t("tag.done", { n: runs.length }));
     } });
   };
-  useKeys(t("runs.keys.selection"), [{ key: "c", label: t("compare"), run: compare }, { key: "r", label: t("register"), run: () => runs.length === 1 && register(runs[0], models[0]?.name) }, { key: "t", label: t("tag"), run: tag }, { key: "Escape", label: t("clear"), run: clear }], [runs, models.length]);
+  useKeys(t("runs.keys.selection"), [{ key: "c", label: t("compare"), run: compare }, { key: "r", label: t("register"), run: () => runs.length === 1 && register(runs[0], models[0]?.name) }, { key: "t", label: t("tag"), run: tag }, { key: "Escape", label: t("clear"), run: clear }]);
   const differ = params.filter((item) => item.differs).map((item) => item.key);
   if (!runs.length) return null;
   return html`<div class="sel"><span class="medium tn">${t("runs.selected", { n: runs.length })}</span>

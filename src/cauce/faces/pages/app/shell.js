@@ -1,6 +1,7 @@
 // The frame: navigation as the course, the line at the top, keys that work everywhere.
 
 import { locked, unlock, useCall } from "./api.js";
+import { place } from "./nav.js";
 import { Ask, Fail, Ico, Modal, Toasts, agent, copy, go, html, project, signal, t, to, toast, useEffect, useKeys, useLayoutEffect, useRef, useState } from "./ui.js";
 import { useErrorBoundary } from "preact/hooks";
 import { count, person } from "./words.js";
@@ -34,7 +35,7 @@ export function setTheme(theme) {
   dispatchEvent(new Event("themechange"));
 }
 
-export const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
 const flip = () => setTheme(isDark() ? "light" : "dark");
 
@@ -46,7 +47,7 @@ function fold() {
 }
 
 /** The state of each stage in one word or number. @returns {Record<string, [any, string] | null>} */
-export function useTags() {
+function useTags() {
   const sets = useCall("data.ls", {}, { on: /dataset/ }).value ?? [];
   const queues = useCall("label.ls", {}, { on: /label|annotations/ }).value ?? [];
   const runs = useCall("track.ls", { status: "running", limit: 1 }, { on: /run\./ }).value;
@@ -55,7 +56,7 @@ export function useTags() {
   const reports = useCall(live.length ? "watch.reports" : null, { name: live[0]?.name, limit: 1 }, { on: /drift|report|deployment/ }).value ?? [];
   const jobs = useCall("jobs.ls", { limit: 20 }, { on: /job\./ }).value ?? [];
   const waiting = queues.reduce((/** @type {number} */ sum, /** @type {any} */ queue) => sum + queue.counts.waiting, 0);
-  const drifting = (reports[0]?.inputs ?? []).filter((/** @type {any} */ input) => input.drifted).length;
+  const drifting = (reports[0] && reports[0].deployment === live[0]?.live.id ? reports[0].inputs : []).filter((/** @type {any} */ input) => input.drifted).length;
   const working = jobs.filter((/** @type {any} */ job) => job.state === "running").length;
   return {
     data: sets.length ? [sets.length === 1 ? sets[0].number : count(sets.length), ""] : null,
@@ -118,7 +119,6 @@ function useGlobalKeys() {
       { key: "Shift+L", label: t("keys.link"), run: () => void copy(location.href) },
       { key: "Shift+D", label: t("theme.switch"), run: flip },
     ],
-    [],
   );
   useEffect(() => {
     const press = (/** @type {KeyboardEvent} */ event) => {
@@ -136,7 +136,7 @@ function useGlobalKeys() {
 export function Shell({ section, crumbs, full, offline, children }) {
   useGlobalKeys();
   const main = useRef(/** @type {HTMLElement | null} */ (null));
-  const address = crumbs.map(([label]) => label).join("/");
+  const address = place.value.path;
   const first = useRef(true);
   useLayoutEffect(() => {
     if (!first.current) main.current?.focus({ preventScroll: true });
@@ -148,7 +148,7 @@ export function Shell({ section, crumbs, full, offline, children }) {
       <div class="main">
         <${Top} crumbs=${crumbs} />
         ${offline ? html`<div class="offline" role="status"><${Ico} n="warn" />${t("offline")}</div>` : null}
-        <main id="main" tabindex="-1" ref=${main}><${Catch} key=${address}>${children}<//></main>
+        <main id="main" tabindex="-1" ref=${main}><${Catch} key=${place.value.path}>${children}<//></main>
       </div>
     </div><${Over} /><${Ask} /><${SignIn} /><${Toasts} />`;
 }

@@ -1,7 +1,7 @@
 // The things of a project: what they are called, where their page is, and what is done with them.
 
 import { change } from "./api.js";
-import { Num, ask, go, html, t, to, toast, withQuery } from "./ui.js";
+import { ask, go, html, t, to, toast, withQuery } from "./ui.js";
 import { short } from "./words.js";
 
 /** @typedef {{id: string, type: string, kind: string, name: string, at: number, agent: string, outcome: string, refs: string[], depth: number}} Node */
@@ -15,8 +15,8 @@ export const iconOf = (node) => KIND_ICONS[node.kind] ?? (node.type === "run" ? 
 /** The readable name of a node: the ref that names it best, else what it was stored as. @param {Node} node */
 export function nameOf(node) {
   const numbered = (node.refs ?? []).find((ref) => /@v?\d/.test(ref)) ?? node.refs?.[0];
-  if (numbered) return numbered.replace(/^.*\//, "").replace("@", " ");
-  if (node.type === "prediction") return t("lineage.prediction", { id: short(node.id).slice(-6) });
+  if (numbered) return numbered.replace(/^.*\//, "").replace("@", node.kind === "model" && /@\d/.test(numbered) ? " v" : " ");
+  if (node.type === "prediction") return t("lineage.prediction", { id: node.id.slice(-6) });
   return node.name || short(node.id);
 }
 
@@ -41,7 +41,7 @@ export const versionName = (version) => t("v", { v: version.number }) + (version
 export const Aliases = ({ tags }) => html`${tags.map((tag) => html`<span key=${tag} class=${`badge ${tag === "champion" ? "acc" : ""}`} style="margin-right:4px">${tag}</span>`)}`;
 
 /** A parameter as it was given. @param {any} value */
-export const plain = (value) => (value === undefined || value === null ? html`<span class="faint">–</span>` : typeof value === "number" ? html`<${Num} x=${value} />` : String(value));
+export const plain = (value) => (value === undefined || value === null ? html`<span class="faint">–</span>` : String(typeof value === "number" ? Number(value.toPrecision(12)) : value));
 
 /** Ask for a name, then turn a run's model into a registered version. @param {any} run @param {string} [known] */
 export function register(run, known = "") {

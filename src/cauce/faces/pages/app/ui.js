@@ -1,15 +1,15 @@
 // The parts that pages are made of: marks, panels, tables, states, dialogs.
 
-import { h, render, Fragment } from "preact";
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { computed, effect, signal } from "@preact/signals";
+import { h, render } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { signal } from "@preact/signals";
 import htm from "htm";
 import { agent, changed, go, keys, project, to, useKeys, useQuery, withQuery } from "./nav.js";
-import { ago, full, num, short, signed, t } from "./words.js";
+import { ago, full, num, short, t } from "./words.js";
 
 /** @type {(strings: TemplateStringsArray, ...values: any[]) => any} */
 export const html = htm.bind(h);
-export { agent, changed, computed, effect, Fragment, go, keys, project, render, signal, t, to, useCallback, useEffect, useKeys, useLayoutEffect, useMemo, useQuery, useRef, useState, withQuery };
+export { agent, changed, go, keys, project, render, signal, t, to, useEffect, useKeys, useLayoutEffect, useMemo, useQuery, useRef, useState, withQuery };
 
 export const ICONS = {
   home: "M2.5 7.2 8 2.8l5.5 4.4v6H9.8V9.6H6.2v3.6H2.5z",
@@ -23,7 +23,7 @@ export const ICONS = {
   lineage: "M2.8 3.8a1.6 1.6 0 1 0 3.2 0a1.6 1.6 0 1 0-3.2 0zM2.8 12.2a1.6 1.6 0 1 0 3.2 0a1.6 1.6 0 1 0-3.2 0zM10 5.4a1.6 1.6 0 1 0 3.2 0a1.6 1.6 0 1 0-3.2 0zM4.4 5.4v5.2M11.6 7c0 2.6-4 2-6.6 3.8",
   settings: "M5.9 8a2.1 2.1 0 1 0 4.2 0a2.1 2.1 0 1 0-4.2 0zM8 1.9v1.7M8 12.4v1.7M14.1 8h-1.7M3.6 8H1.9M12.3 3.7l-1.2 1.2M4.9 11.1l-1.2 1.2M12.3 12.3l-1.2-1.2M4.9 4.9 3.7 3.7",
   keys: "M3 4h10a1.2 1.2 0 0 1 1.2 1.2v5.6a1.2 1.2 0 0 1-1.2 1.2h-10a1.2 1.2 0 0 1-1.2-1.2v-5.6a1.2 1.2 0 0 1 1.2-1.2zM4.4 6.8h.01M7 6.8h.01M9.6 6.8h.01M4.6 9.4h6.8",
-  find: "M2.8 7a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0-8.4 0zm10.2 10.2 3.3 3.3",
+  find: "M2.8 7a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0-8.4 0zM10.2 10.2l3.3 3.3",
   moon: "M13.2 9.6A5.6 5.6 0 0 1 6.4 2.8a5.6 5.6 0 1 0 6.8 6.8z",
   right: "m6.3 4.5 3.5 3.5-3.5 3.5",
   left: "M9.7 4.5 6.2 8l3.5 3.5",
@@ -74,7 +74,7 @@ const STATES = { finished: "ok", done: "ok", running: "run", failed: "bad", kill
 export const State = ({ of }) => html`<${Mark} s=${STATES[of] ?? "off"}>${t(/** @type {any} */ (`state.${of}`))}<//>`;
 
 /** @type {Record<string, Sign>} */
-const OUTCOMES = { better: "ok", cheaper: "ok", same: "off", worse: "warn", drifted: "warn", steady: "ok", "too-few": "wait", passed: "ok", kept: "off", promoted: "ok", failed: "bad" };
+const OUTCOMES = { better: "ok", cheaper: "ok", same: "off", worse: "warn", drifted: "warn", steady: "ok", "too-few": "wait", passed: "ok", kept: "off", done: "ok", promoted: "ok", failed: "bad" };
 
 /** The one word that a run ended with. @param {{of: string}} props */
 export const Outcome = ({ of }) => (of ? html`<${Mark} s=${OUTCOMES[of] ?? "off"}>${t(/** @type {any} */ (`outcome.${of}`))}<//>` : null);
@@ -95,9 +95,6 @@ export const Num = ({ x, digits }) => html`<span title=${x ?? ""}>${num(x, digit
 /** A digest or id, short, whole on hover. @param {{of: string}} props */
 export const Id = ({ of }) => html`<span class="mono" title=${of}>${short(of)}</span>`;
 
-/** A change, coloured by whether it is good. @param {{by: number, good?: "up" | "down", digits?: number}} props */
-export const Change = ({ by, good = "up", digits }) => html`<span class=${by === 0 ? "faint" : by > 0 === (good === "up") ? "up" : "warn-t"}>${signed(by, digits)}</span>`;
-
 /** @param {{title: any, note?: any, actions?: any, children?: any, foot?: any, class?: string}} props */
 export const Panel = ({ title, note, actions, children, foot, class: extra = "" }) => html`<section class=${`panel ${extra}`}>
   <header><h2>${title}</h2>${note ? html`<span class="faint small">${note}</span>` : null}${actions ? html`<span class="right">${actions}</span>` : null}</header>
@@ -116,11 +113,6 @@ export const Figure = ({ name, value, unit, note, trend }) => html`<div>
 export const Seg = ({ name, options, value, pick }) => html`<div class="seg" role="group" aria-label=${name}>
   ${options.map(([key, label]) => html`<button type="button" key=${key} aria-pressed=${String(key === value)} onClick=${() => pick(key)}>${label}</button>`)}
 </div>`;
-
-/** Tabs that are addresses. @param {{tabs: [string, any, any?][], value: string}} props */
-export const Tabs = ({ tabs, value }) => html`<nav class="tabs" aria-label=${t("tabs")}>
-  ${tabs.map(([key, label, n]) => html`<a key=${key} href=${changed({ tab: key === tabs[0][0] ? "" : key })} aria-current=${key === value ? "page" : null}>${label}${n === undefined || n === null ? null : html` <span class="n">${num(n)}</span>`}</a>`)}
-</nav>`;
 
 /** @param {{text: string, label?: string}} props */
 export const Copy = ({ text, label }) => html`<button type="button" class=${`btn bare s ${label ? "" : "icon"}`} aria-label=${label ? null : t("copy")} onClick=${() => copy(text)}><${Ico} n="copy" />${label}</button>`;

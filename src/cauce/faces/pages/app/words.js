@@ -53,10 +53,13 @@ export function num(x, digits) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "\u2212∞";
   const size = Math.abs(x);
+  if (digits !== undefined && size < 1e6) return minus(new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x));
   if (size >= 1e6 || (size > 0 && size < 1e-3)) return minus(x.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e"));
-  if (digits !== undefined) return minus(new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x));
   return minus(new Intl.NumberFormat(lang, { maximumSignificantDigits: Math.max(4, Math.trunc(size).toString().length) }).format(x));
 }
+
+/** Digits after the point that tell the values of an axis apart. @param {(number | null)[]} list */
+export const digitsOf = (list) => Math.max(0, ...list.map((v) => (v === null ? 0 : (String(Number(v.toPrecision(10))).split(".")[1]?.length ?? 0))));
 
 /** A difference, with its sign. @param {number} x @param {number} [digits] */
 export const signed = (x, digits) => (x > 0 ? "+" : "") + num(x, digits);
