@@ -201,3 +201,12 @@ def test_a_server_that_went_away_between_two_calls_is_found_again(ws, sample):
     remote.close()
     with pytest.raises(Unavailable, match=address):
         remote.refs.ls()
+
+
+def test_the_state_of_a_server_is_shown_like_that_of_a_folder(server, shared, capsys):
+    from cauce.faces import cli
+
+    assert cli.main(["--url", server]) == 0
+    text = capsys.readouterr().out
+    assert text.splitlines()[0].endswith(server)
+    assert "trainings" in text

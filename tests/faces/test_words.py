@@ -114,7 +114,7 @@ def test_the_help_of_a_verb_teaches(capsys):
         "(default: 0.5)",
         "{up,down}",
         "KEY=VALUE",
-        "$ sample echo a --count 3",
+        "$ cauce sample echo a --count 3",
         "  3  Never.",
     ):
         assert part in text

@@ -131,7 +131,7 @@ def dispatch(argv: list[str]) -> int:
     if not words:
         from cauce.faces import home
 
-        return home.main()
+        return home.main(options.url)
     name, rest = words[0], words[1:]
     if name in ("-h", "--help", "help"):
         return explain(rest)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from cauce.faces import client
 from cauce.kernel import config
-from cauce.kernel.workspace import Workspace, open_local
+from cauce.kernel.workspace import Workspace
 
 WELCOME = """\
 Cauce takes raw data to watched production: version, label, train, register, serve, monitor.
@@ -15,13 +16,12 @@ There is no project in this folder. Begin with one of these:
 See `cauce --help` for every command."""
 
 
-def main() -> int:
-    """Print the state of the project around this folder, or how to begin one."""
-    root = config.find_root(Path.cwd())
-    if root is None:
+def main(url: str = "") -> int:
+    """Print the state of the project around this folder (or on a server), or how to begin one."""
+    if not url and config.find_root(Path.cwd()) is None:
         print(WELCOME)
         return 0
-    with open_local(root) as ws:
+    with client.here(url) as ws:
         for line in state(ws):
             print(line)
     return 0
@@ -36,7 +36,7 @@ def state(ws: Workspace) -> list[str]:
     last = ws.catalog.runs("train", limit=1)
     recent = f"last: {last[0].name} {last[0].status}" if last else ""
     return [
-        f"{ws.project}  {ws.root}",
+        f"{ws.project}  {ws.remote.url if ws.remote else ws.root}",
         row("data sets", len(data), ", ".join(data)),
         row("trainings", trainings, recent),
         row("models", len(models), ", ".join(models)),

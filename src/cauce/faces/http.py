@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from cauce import __version__
 from cauce.errors import CauceError, NotFound
@@ -51,9 +52,9 @@ class Application:
         app.state.description = None
         self._guarded = Guard(app, names)
 
-    async def __call__(self, scope: dict[str, object], receive: object, send: object) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        await self._guarded(scope, receive, send)  # type: ignore[arg-type]
+        await self._guarded(scope, receive, send)
 
 
 def routes() -> Sequence[BaseRoute]:
@@ -123,7 +124,7 @@ async def describe(request: Request) -> Response:
         state.description = await run_in_threadpool(
             openapi.describe, list(state.operations.values())
         )
-    return answers.result(request, state.description)
+    return await run_in_threadpool(answers.result, request, state.description)
 
 
 async def health(request: Request) -> Response:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
-from cauce import __version__
 from cauce.errors import Invalid, Unavailable
 from cauce.kernel import wire
 
@@ -156,7 +155,7 @@ class Connection:
         headers: dict[str, str],
         idempotent: bool,
     ) -> http.client.HTTPResponse:
-        headers["user-agent"] = f"cauce/{__version__}"
+        headers["user-agent"] = "cauce"
         if self._token:
             headers["authorization"] = f"Bearer {self._token}"
         tries = TRIES if idempotent else 1

@@ -59,7 +59,12 @@ def check(ws: Workspace, name: str = "prod", *, last: int = 0) -> DriftReport:
 
 @operation("watch.reports", examples=("cauce watch reports prod",))
 def reports(ws: Workspace, name: str = "prod", *, limit: int = 50) -> list[DriftReport]:
-    """List a deployment's checks, newest first."""
+    """List a deployment's checks, newest first.
+
+    Args:
+        name: The deployment.
+        limit: Checks at most.
+    """
     runs = ws.catalog.runs(checking.KIND, name=name, status="finished", limit=limit)
     return [checking.read(ws, run) for run in runs]
 
