@@ -44,16 +44,16 @@ def alarms(n, shift, trials, *, seed=0):
     return found.mean(), found.any(axis=1).mean()
 
 
-# Stated: 3, 5, 9 and 3 % of the checks; up to twice 5 % is within chance of 80 trials (99 %).
+# Stated: 3, 5, 9 and 3 % of the checks; six in 40 are within chance of 5 % (99 %).
 @pytest.mark.parametrize("n", [50, 100, 300, 1000])
 def test_a_check_of_thirty_steady_columns_seldom_alarms(n):
-    each, any_of_them = alarms(n, 0, 80)
+    each, any_of_them = alarms(n, 0, 40)
     assert each <= 0.005
-    assert any_of_them <= 0.1
+    assert any_of_them <= 6 / 40
 
 
 def test_thirty_steady_columns_of_many_rows_never_alarm():
-    assert alarms(5000, 0, 20) == (0, 0)
+    assert alarms(5000, 0, 10) == (0, 0)
 
 
 # What the published table says of the rule, less what chance takes in so many columns.
@@ -61,7 +61,7 @@ def test_thirty_steady_columns_of_many_rows_never_alarm():
     ("n", "shift", "least"), [(300, 0.5, 0.95), (1000, 0.3, 0.97), (5000, 0.2, 0.99)]
 )
 def test_a_shift_that_matters_is_found(n, shift, least):
-    assert alarms(n, shift, 10)[0] >= least
+    assert alarms(n, shift, 8)[0] >= least
 
 
 def test_a_shift_that_does_not_matter_is_no_drift_however_many_rows_show_it():
@@ -74,7 +74,7 @@ def test_a_shift_that_does_not_matter_is_no_drift_however_many_rows_show_it():
 @pytest.mark.parametrize(("n", "classes"), [(50, 10), (200, 10), (2000, 40)])
 def test_steady_categories_seldom_alarm(n, classes):
     rng = np.random.default_rng(3)
-    trials, alarmed = 300, 0
+    trials, alarmed = 200, 0
     for _ in range(trials):
         first, second = (rng.integers(classes, size=size).astype(str) for size in (600, n))
         alarmed += compared(first, second).verdict == "drifted"

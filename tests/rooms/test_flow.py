@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.rooms import trained
 
 from cauce.errors import CauceError, Conflict, Invalid, NotFound
+from cauce.faces.render import renderer
 from cauce.kernel import ids, workspace
 from cauce.kernel.entities import Commit, Entry, Manifest, Move, Run
 from cauce.rooms.flow import definition
@@ -481,3 +482,22 @@ def test_a_worker_that_goes_on_finds_events_by_itself(project):
             worker.send_signal(signal.SIGINT)
         [run] = flow.history(ws)
         assert run.reason == "ref.moved dataset/digits@main"
+
+
+def test_a_person_reads_what_ran_why_and_how_it_ended(project):
+    text = steps("refs ls", python("raise SystemExit(1)"), more='on = "ref.moved dataset/*"')
+    with opened(project, text) as ws:
+        assert list(renderer("flow.history")(flow.history(ws))) == ["no flow has run yet"]
+        assert list(renderer("flow.tick")(flow.tick(ws))) == ["no flow has anything new to do"]
+        move(ws, "letters")
+        [queued] = renderer("flow.tick")(flow.tick(ws))
+        assert queued == "queued retrain: ref.moved dataset/letters@main"
+        found = flow.work(ws, quiet=True)
+        lines = list(renderer("flow.work")(found))
+        assert lines[0].startswith("retrain failed: ref.moved")
+        assert [line.split()[:3] for line in lines[2:4]] == [["1", "exit", "0"], ["2", "exit", "1"]]
+        assert lines[-1] == f"run {found[0].id}"
+        [_, row] = renderer("flow.ls")(flow.ls(ws))
+        assert row.split()[:5] == ["retrain", "idle", "2", "1", "failed"]
+        [_, row] = renderer("flow.history")(flow.history(ws))
+        assert row.endswith(found[0].id)

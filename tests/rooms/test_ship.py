@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.peers import peer
 
 from cauce.errors import Conflict, Invalid, NotFound
+from cauce.faces.render import renderer
 from cauce.kernel import plugins, workspace
 from cauce.kernel.generator import Facts
 from cauce.rooms.ship import files
@@ -108,6 +109,8 @@ def test_writing_twice_changes_nothing(ws):
     second = ship.dockerfile(ws)
     assert [file.state for file in first] == ["new", "new"]
     assert [file.state for file in second] == ["unchanged", "unchanged"]
+    lines = list(renderer("ship.dockerfile")(second))
+    assert lines == ["unchanged  Dockerfile", "unchanged  .dockerignore"]
     assert (ws.folder / "Dockerfile").stat() == before
 
 

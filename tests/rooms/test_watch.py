@@ -10,6 +10,7 @@ from scipy import stats
 from tests.rooms import traffic, trained
 
 from cauce.errors import Damaged, Invalid, NotFound
+from cauce.faces.render import renderer
 from cauce.kernel import config, ids, workspace
 from cauce.kernel.entities import Commit, Entry, Manifest, Move
 from cauce.kernel.model import Meaning, Signature, Tensor
@@ -228,6 +229,26 @@ def test_a_reference_with_damaged_counts_is_noticed(ws, live):
     ws.catalog.commit(Commit(versions=(version,), moves=(move,)))
     with pytest.raises(Damaged):
         watch.check(ws)
+
+
+def test_a_person_reads_the_verdict_first_and_then_what_moved(ws, live):
+    records = traffic.record(ws, traffic.fresh(worse=True)[:100], live.id, at=START)
+    said = [{"prediction": item["id"], "label": item["label"]} for item in records[:4]]
+    traffic.append(ws, "feedback/prod", said)
+    traffic.append(ws, "predictions/prod", [{"id": "\x1b[2J"}])
+    report = watch.check(ws)
+    lines = list(renderer("watch.check")(report))
+    moved = sum(item.drifted for item in report.inputs)
+    assert lines[0].startswith(f"prod drifted: {moved} of 8 columns moved, 100 predictions")
+    assert lines[2].split()[:3] == ["contrast", "drifted", f"{report.inputs[0].distance:.3f}"]
+    assert any("accuracy 100.0%" in line and "4 of 100" in line for line in lines)
+    assert "1 records could not be read and are left out" in lines
+    assert lines == list(renderer("watch.show")(report))
+    [_, row] = renderer("watch.reports")([report])
+    assert row.endswith(report.run)
+    assert "contrast" in row
+    profile = watch.reference(ws, data="digits", split="test")
+    assert len(list(renderer("watch.reference")(profile))) == 2 + 1 + 8
 
 
 # --- feedback
