@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 Way = Literal["up", "down", "both"]
 """What a thing stands on, what stands on it, or the two."""
 
-# Neighbours of a set of nodes, and of theirs, so many levels up or down. A node that several paths
-# of different lengths reach comes back as often; the levels are few, and `_Walk` keeps the first.
+_LEVEL = """
+SELECT later, earlier, direction, role FROM edges WHERE {of} IN ({marks}) LIMIT ?
+"""
+# The same for the nodes' neighbours too, and for theirs, so many levels on. A node that paths of
+# several lengths reach comes back as often; the levels are few, and `_Walk` keeps the first.
 _ROUND = """
 WITH RECURSIVE walk(id, depth) AS (
     SELECT id, 1 FROM (
@@ -81,13 +84,15 @@ class _Walk:
 
     def _read(self, part: Sequence[str], levels: int) -> list[rows.Row] | None:
         """Read the edges of the next levels; None when several levels have too many."""
-        query = _ROUND.format(marks=_marks(part), of=self._of, to=self._to)
         most = _EDGES_A_NODE * self._limit
-        found = self._session.query(query, (*part, *part, levels, most + 1))
-        if len(found) <= most:
-            return found
-        self.truncated = levels == 1
-        return found if levels == 1 else None
+        words = {"marks": _marks(part), "of": self._of, "to": self._to}
+        if levels > 1:
+            args = (*part, *part, levels, most + 1)
+            found = self._session.query(_ROUND.format(**words), args)
+            return found if len(found) <= most else None
+        found = self._session.query(_LEVEL.format(**words), (*part, most + 1))
+        self.truncated = len(found) > most
+        return found
 
     def _follow(self, level: Iterable[str], found: Iterable[rows.Row], levels: int) -> list[str]:
         """Number the nodes that the edges lead to, level by level; give the last level."""
