@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -36,12 +37,10 @@ FLUSH_SECONDS = 0.25
 SEGMENT_BYTES = 1 << 26
 """A writer goes on in a new segment when its own has grown to this, so that it can be compacted."""
 
-_MOST_BUFFERED = 1 << 26
+_MOST_HELD = 1 << 26
 _CHUNK = 256
-_ARRAY16 = 3
-"""Bytes that begin an array of `_CHUNK` items."""
-
-_ARRAY32 = b"\xdd\x00\x00\x00\x00"
+_ARRAY32 = b"\xdd"
+_LONGEST_KEY = 500
 _STEP_LIMIT = 1 << 62
 
 
@@ -192,68 +191,148 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-class _Output:
-    """Where a writer's blocks go: the current segment, a new one when it is full."""
+class Output:
+    """A writer's buffer and the segment that it goes to; a new segment when that is full.
 
-    def __init__(self, folder: Path, kind: Kind, make_name: Callable[[], str]) -> None:
-        self._folder, self._kind, self._make_name = folder, kind, make_name
+    Appending takes no lock: a deque keeps what several threads append at once, in order. Only
+    flushing does.
+
+    Attributes:
+        pending: What was appended and not handed over yet.
+        size: Its bytes, as far as they are counted; threads may lose some of the count.
+        armed: Whether the flusher knows that there is something.
+        closed: Whether the writer takes no more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        kind: Kind,
+        desk: Desk,
+        make_name: Callable[[], str],
+        pack: Callable[[list[Any]], bytes],
+    ) -> None:
+        self._folder, self._kind, self._desk = folder, kind, desk
+        self._make_name, self._pack = make_name, pack
         self._file: SegmentFile | None = None
+        self._held: list[Any] = []
+        self.closed = False
+        self.forked()
+        desk.writers.add(self)
 
-    def write(self, payload: bytes | bytearray, count: int) -> None:
+    def arm(self) -> None:
+        """Have what is pending flushed soon."""
+        self.armed = True
+        self._desk.flusher.later(self)
+
+    def flush(self) -> None:
+        """Hand over what is pending as one block; what cannot be written is kept."""
+        with self._lock:
+            self._flush()
+
+    def write(self, payload: bytes, count: int, items: Callable[[], list[Any]]) -> None:
+        """Hand over a block that is packed already, after what is pending.
+
+        Args:
+            payload: Of the block.
+            count: Records in it.
+            items: Gives them one by one, to be kept when they cannot be written.
+        """
+        with self._lock:
+            try:
+                self._flush()
+                self._write(payload, count)
+            except OSError:
+                self._held += items()
+                self.arm()
+                raise
+
+    def _flush(self) -> None:
+        self.armed, self.size = False, 0
+        taken = self.pending.popleft
+        self._held += [taken() for _ in range(len(self.pending))]
+        if not self._held:
+            return
+        payload = self._pack(self._held)
+        try:
+            self._write(payload, len(self._held))
+        except OSError:
+            if len(payload) > _MOST_HELD:
+                self._held = []
+            self.arm()
+            raise
+        self._held = []
+
+    def _write(self, payload: bytes, count: int) -> None:
         if self._file is None:
-            self._file = SegmentFile(self._folder, self._kind, self._make_name())
+            self._file = SegmentFile(
+                self._folder, self._kind, self._desk.segment_name(self._make_name)
+            )
         self._file.write(payload, count)
         if self._file.size >= SEGMENT_BYTES:
-            self.drop()
+            self._drop()
 
-    def drop(self) -> None:
+    def _drop(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def close(self) -> None:
+        """Flush and close the segment; a second time does nothing."""
+        self.closed = True
+        try:
+            self.flush()
+        finally:
+            with self._lock:
+                self._drop()
+            self._desk.writers.discard(self)
+
+    def forked(self) -> None:
+        """Start afresh in a child process: a buffer and a segment of its own."""
+        self._lock = threading.Lock()
+        self._drop()
+        self._held = []
+        self.pending: deque[Any] = deque()
+        self.size = 0
+        self.armed = False
 
 
 class StreamWriter:
     """Appends records to a stream; made by `Streams.writer`."""
 
     def __init__(self, folder: Path, desk: Desk, make_name: Callable[[], str]) -> None:
-        self._output = _Output(folder, "records", lambda: desk.segment_name(make_name))
-        self._desk = desk
-        encoder = msgspec.msgpack.Encoder()
-        self._encode, self._encode_all = encoder.encode_into, encoder.encode
-        self._closed = False
-        self.forked()
-        desk.writers.add(self)
+        self._output = Output(folder, "records", desk, make_name, _packed_records)
+        self._encode = msgspec.msgpack.Encoder().encode
 
     def append(self, record: dict[str, Any]) -> None:
         """Append one record: a dict of text, numbers, bytes, lists and dicts.
 
         Raises:
             Invalid: The record holds something that cannot be stored.
-            OSError: The disk does not take what was appended before; it is kept for the next try.
+            OSError: The disk takes nothing now; this record and those before it are kept for the
+                next try.
         """
+        output = self._output
         if not isinstance(record, dict):
             raise Invalid(f"a record is a dict, not {type(record).__name__}")
-        with self._lock:
-            buffer = self._buffer
-            start = len(buffer)
-            if self._closed:
-                raise ValueError("the stream's writer is closed")
-            try:
-                self._encode(record, buffer, start)
-            except (TypeError, ValueError, OverflowError, RecursionError) as error:
-                del buffer[start:]
-                raise Invalid(f"the record cannot be stored: {error}") from error
-            self._count += 1
-            if len(buffer) >= FLUSH_BYTES:
-                self._write()
-            elif self._count == 1:
-                self._desk.flusher.later(self)
+        if output.closed:
+            raise ValueError("the stream's writer is closed")
+        try:
+            data = self._encode(record)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise Invalid(f"the record cannot be stored: {error}") from error
+        output.pending.append(data)
+        output.size += len(data)
+        if output.size >= FLUSH_BYTES:
+            output.flush()
+        elif not output.armed:
+            output.arm()
 
     def append_many(self, records: Iterable[dict[str, Any]]) -> None:
         """Append records in order; those before one that cannot be stored are kept.
 
         Notes:
-            Hundreds at a time become a block at once, some three times faster than one by one.
+            Hundreds at a time become a block at once, much faster than one by one.
         """
         source = iter(records)
         while chunk := list(islice(source, _CHUNK)):
@@ -263,62 +342,23 @@ class StreamWriter:
 
     def _append_block(self, records: list[dict[str, Any]]) -> bool:
         """Write records as a block of their own; False when one of them cannot be stored."""
-        if not all(isinstance(record, dict) for record in records):
+        if self._output.closed or not all(isinstance(record, dict) for record in records):
             return False
         try:
-            payload = self._encode_all(records)
+            payload = self._encode(records)
         except (TypeError, ValueError, OverflowError, RecursionError):
             return False
-        with self._lock:
-            if self._closed:
-                return False
-            try:
-                if self._count:
-                    self._write()
-                self._output.write(payload, len(records))
-            except OSError:
-                self._buffer += payload[_ARRAY16:]
-                self._count += len(records)
-                raise
+        encode = self._encode
+        self._output.write(payload, len(records), lambda: [encode(one) for one in records])
         return True
 
     def flush(self) -> None:
         """Hand what was appended to the operating system, where it survives a kill."""
-        with self._lock:
-            if self._count:
-                self._write()
-
-    def _write(self) -> None:
-        self._buffer[1:5] = self._count.to_bytes(4, "big")
-        try:
-            self._output.write(self._buffer, self._count)
-        except OSError:
-            if len(self._buffer) < _MOST_BUFFERED:
-                self._desk.flusher.later(self)
-                raise
-            self._reset()
-            raise
-        self._reset()
-
-    def _reset(self) -> None:
-        self._buffer = bytearray(_ARRAY32)
-        self._count = 0
+        self._output.flush()
 
     def close(self) -> None:
         """Flush and close the segment; a second time does nothing."""
-        try:
-            self.flush()
-        finally:
-            with self._lock:
-                self._closed = True
-                self._output.drop()
-            self._desk.writers.discard(self)
-
-    def forked(self) -> None:
-        """Start afresh in a child process: a buffer and a segment of its own."""
-        self._lock = threading.Lock()
-        self._output.drop()
-        self._reset()
+        self._output.close()
 
     def __enter__(self) -> "StreamWriter":
         return self
@@ -331,11 +371,7 @@ class PointWriter:
     """Appends metric points to a stream; made by `Streams.points`."""
 
     def __init__(self, folder: Path, desk: Desk, make_name: Callable[[], str]) -> None:
-        self._output = _Output(folder, "points", lambda: desk.segment_name(make_name))
-        self._desk = desk
-        self._closed = False
-        self.forked()
-        desk.writers.add(self)
+        self._output = Output(folder, "points", desk, make_name, _packed_points)
 
     def append(self, key: str, value: float, step: int = 0, at: float | None = None) -> None:
         """Append one point; NaN and infinities are kept.
@@ -348,66 +384,34 @@ class PointWriter:
 
         Raises:
             Invalid: A value has the wrong type or is out of range.
-            OSError: The disk does not take what was appended before; it is kept for the next try.
+            OSError: The disk takes nothing now; this point and those before it are kept for the
+                next try.
         """
-        if type(value) is not float or type(step) is not int or type(key) is not str:
+        output = self._output
+        if (
+            type(value) is not float
+            or type(step) is not int
+            or not -_STEP_LIMIT < step < _STEP_LIMIT
+            or type(key) is not str
+            or not key.isascii()
+            or not 0 < len(key) <= _LONGEST_KEY
+        ):
             key, value, step = plain_point(key, value, step)
-        elif not -_STEP_LIMIT < step < _STEP_LIMIT:
-            raise Invalid(f"step {step} is out of range")
-        when = time.time() if at is None else float(at)
-        with self._lock:
-            if self._closed:
-                raise ValueError("the stream's writer is closed")
-            column = self._columns.get(key)
-            if column is None:
-                column = self._columns[_metric(key)] = Column(
-                    key, array("q"), array("d"), array("d")
-                )
-            column[1].append(step)
-            column[2].append(value)
-            column[3].append(when)
-            self._count += 1
-            if self._count >= FLUSH_POINTS:
-                self._write()
-            elif self._count == 1:
-                self._desk.flusher.later(self)
+        if output.closed:
+            raise ValueError("the stream's writer is closed")
+        output.pending.append((key, step, value, time.time() if at is None else float(at)))
+        if len(output.pending) >= FLUSH_POINTS:
+            output.flush()
+        elif not output.armed:
+            output.arm()
 
     def flush(self) -> None:
         """Hand what was appended to the operating system, where it survives a kill."""
-        with self._lock:
-            if self._count:
-                self._write()
-
-    def _write(self) -> None:
-        try:
-            self._output.write(frames.encode_columns(list(self._columns.values())), self._count)
-        except OSError:
-            if self._count * 24 < _MOST_BUFFERED:
-                self._desk.flusher.later(self)
-                raise
-            self._reset()
-            raise
-        self._reset()
-
-    def _reset(self) -> None:
-        self._columns: dict[str, Column] = {}
-        self._count = 0
+        self._output.flush()
 
     def close(self) -> None:
         """Flush and close the segment; a second time does nothing."""
-        try:
-            self.flush()
-        finally:
-            with self._lock:
-                self._closed = True
-                self._output.drop()
-            self._desk.writers.discard(self)
-
-    def forked(self) -> None:
-        """Start afresh in a child process: a buffer and a segment of its own."""
-        self._lock = threading.Lock()
-        self._output.drop()
-        self._reset()
+        self._output.close()
 
     def __enter__(self) -> "PointWriter":
         return self
@@ -416,14 +420,36 @@ class PointWriter:
         self.close()
 
 
+def _packed_records(records: list[bytes]) -> bytes:
+    """Join encoded records to an array of them."""
+    return b"".join((_ARRAY32, len(records).to_bytes(4, "big"), *records))
+
+
+def _packed_points(points: list[tuple[str, int, float, float]]) -> bytes:
+    """Sort points into columns."""
+    keys: dict[str, list[tuple[str, int, float, float]]] = {}
+    for point in points:
+        found = keys.get(point[0])
+        if found is None:
+            found = keys[point[0]] = []
+        found.append(point)
+    columns = []
+    for key, mine in keys.items():
+        _, steps, values, times = zip(*mine, strict=True)
+        columns.append(Column(key, array("q", steps), array("d", values), array("d", times)))
+    return frames.encode_columns(columns)
+
+
 def _metric(key: str) -> str:
     """Give a metric's name back when it can be stored."""
     try:
-        usable = 0 < len(key.encode()) <= 500
+        usable = 0 < len(key.encode()) <= _LONGEST_KEY
     except UnicodeEncodeError:
         usable = False
     if not usable:
-        raise Invalid(f"{key[:100]!r} is not a metric name", hint="use 1 to 500 bytes of text")
+        raise Invalid(
+            f"{key[:100]!r} is not a metric name", hint=f"use 1 to {_LONGEST_KEY} bytes of text"
+        )
     return key
 
 
