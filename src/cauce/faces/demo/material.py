@@ -39,7 +39,7 @@ class Material(Struct, frozen=True, kw_only=True):
 
 
 def write(root: Path, seed: int) -> Material:
-    """Write all 1,797 scans below `digits/` and the worsened ones below `field/`.
+    """Write all 1,797 scans below `digits/` and the worsened ones below `field/CLASS/`.
 
     Args:
         root: Project folder.
@@ -68,7 +68,8 @@ def write(root: Path, seed: int) -> Material:
     field.mkdir(exist_ok=True)
     sent = []
     for index in rng.permutation(parts["unlabelled"])[: FIELD + LATER]:
-        path = field / f"field-{int(index):04}.png"
+        path = field / str(digits[index]) / f"field-{int(index):04}.png"
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(sample.png(sample.worsen(images[index], rng)))
         truth[path.name] = str(digits[index])
         sent.append(path)
