@@ -161,6 +161,10 @@ def test_psi_is_nought_on_average_without_drift_and_its_formula_with_it():
     )
 
 
+def test_values_near_the_end_of_the_floats_have_a_finite_pivot():
+    assert histogram.profile(np.array([9e307, 9e307])).pivot == 9e307
+
+
 def test_a_profile_of_a_million_rows_is_small():
     counted = histogram.profile(np.random.default_rng(0).normal(size=1_000_000))
     assert len(histogram.dump(counted)) < 20_000

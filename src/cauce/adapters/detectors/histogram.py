@@ -152,7 +152,10 @@ def _median(values: NDArray[Any]) -> float:
     step = max(1, len(values) // _SAMPLE)
     sample = values[::step].astype(np.float64)
     sample = sample[np.isfinite(sample)]
-    return float(np.median(sample)) + 0.0 if len(sample) else 0.0
+    if not len(sample):
+        return 0.0
+    middle = (len(sample) - 1) // 2  # one of the values: the mean of two could overflow
+    return float(np.partition(sample, middle)[middle]) + 0.0
 
 
 def centres(pivot: float, buckets: NDArray[np.int64]) -> NDArray[np.float64]:
