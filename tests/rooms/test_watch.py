@@ -12,7 +12,7 @@ from tests.rooms import traffic, trained
 from cauce.errors import Damaged, Invalid, NotFound
 from cauce.faces.render import renderer
 from cauce.kernel import config, ids, workspace
-from cauce.kernel.entities import Commit, Entry, Manifest, Move
+from cauce.kernel.entities import Commit, Edge, Entry, Manifest, Move, Run
 from cauce.kernel.model import Meaning, Signature, Tensor
 from cauce.rooms.watch import features, quality
 from cauce.rooms.watch import operations as watch
@@ -216,6 +216,14 @@ def test_reports_are_read_back_as_they_were_made(ws, live):
 
 def test_a_run_that_is_no_check_has_no_report(ws, live):
     [run] = ws.catalog.runs("reference")
+    with pytest.raises(NotFound, match="no drift report"):
+        watch.show(ws, run.id)
+
+
+def test_a_report_of_another_kind_of_run_is_no_drift_report(ws, live):
+    run = Run(id=ids.new_id(), kind="evaluation", name="digits", status="finished")
+    edge = Edge(run=run.id, direction="generated", version=live.id, role="report")
+    ws.catalog.commit(Commit(runs=(run,), edges=(edge,)))
     with pytest.raises(NotFound, match="no drift report"):
         watch.show(ws, run.id)
 

@@ -191,7 +191,7 @@ def read(ws: "Workspace", run: Run) -> DriftReport:
 
 
 def _report_of(ws: "Workspace", run: Run) -> Version:
-    for edge in ws.catalog.edges(run=run.id):
+    for edge in ws.catalog.edges(run=run.id) if run.kind == KIND else ():
         if edge.direction == "generated" and edge.role == "report":
             return ws.catalog.version(edge.version)
     raise NotFound(
