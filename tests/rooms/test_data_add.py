@@ -461,4 +461,4 @@ _COARSE_CLOCK = 5
 
 
 def test_the_margins_are_wider_than_a_tick():
-    assert time.clock_getres(_COARSE_CLOCK) * 1e9 < statcache._FINE
+    assert time.clock_getres(_COARSE_CLOCK) * 1e9 < statcache.FINE

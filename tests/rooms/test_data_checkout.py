@@ -11,6 +11,8 @@ from tests.rooms import folders
 from cauce.errors import Conflict, Damaged, Invalid, NotFound, Unsupported
 from cauce.kernel import digest, publish
 from cauce.kernel.entities import Commit, Digest, Entry, Manifest
+from cauce.rooms.data import worktree
+from cauce.rooms.data.statcache import StatCache
 
 ONE = {"a": b"1", "b/c": b"2", "b/d": b"3"}
 TWO = {"a": b"one", "b/c": b"2", "e": b"4"}
@@ -269,6 +271,16 @@ def test_links_into_the_cache_that_dvc_made_are_unchanged_and_never_written_thro
     ws.data.checkout((data,), version="v1")
     assert folders.read(data) == ONE
     assert stored.read_bytes() == b"one"
+
+
+def test_restored_files_are_not_read_again_and_a_change_at_once_is_seen(ws, data):
+    shutil.rmtree(data)
+    ws.data.checkout()
+    found = worktree.scan(ws.folder, "data")
+    cache = StatCache.open(ws.folder, "data")
+    assert all(cache.get(rel, stamp) for rel, stamp in found.files.items())
+    (data / "a").write_bytes(b"ONE")  # as long as before, perhaps in the same tick
+    assert ws.data.status()[0].modified == 1
 
 
 def test_nothing_of_a_checkout_stays_beside_the_data(ws, data):

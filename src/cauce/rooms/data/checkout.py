@@ -6,7 +6,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +20,7 @@ from cauce.kernel.entities import Digest, Manifest
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import adding, dvc, status, versions, worktree
 from cauce.rooms.data.entities import CheckoutReport, OutCheckout
-from cauce.rooms.data.statcache import Stamp
+from cauce.rooms.data.statcache import FINE, Stamp, StatCache
 from cauce.rooms.data.worktree import Found
 
 _CHUNK, _SAMPLE, _STALE = 64, 20, 24 * 3600.0
@@ -228,47 +228,83 @@ def _write_all(ws: Workspace, plan: _Plan) -> None:
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     with tempfile.TemporaryDirectory(prefix="checkout-", dir=beside) as scratch:
 
-        def work(number: int) -> int:
+        def work(number: int) -> list[tuple[str, Stamp | None]]:
             own = Path(scratch) / str(number)
             made: set[str] = set()
-            for rel, md5 in parts[number]:
-                _write(ws, plan, rel, Digest(f"md5:{md5}"), own, made)
-            return len(parts[number])
+            return [
+                (rel, _write(ws, plan, rel, Digest(f"md5:{md5}"), own, made))
+                for rel, md5 in parts[number]
+            ]
 
-        done = 0
+        stamps: dict[str, Stamp | None] = {}
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1, len(parts))) as pool:
-            for count in pool.map(work, range(len(parts))):
-                done += count
-                progress.report(f"restoring {plan.path}", done, len(rows))
+            for part in pool.map(work, range(len(parts))):
+                stamps.update(part)
+                progress.report(f"restoring {plan.path}", len(stamps), len(rows))
+    _remember(ws.folder, plan, stamps)
+
+
+def _remember(root: Path, plan: _Plan, stamps: Mapping[str, Stamp | None]) -> None:
+    """Spare the next command reading what was just verified and written."""
+    cache = StatCache.open(root, plan.path)
+    for rel, known in plan.found.files.items():
+        cache.get(rel, known)
+    for rel, stamp in stamps.items():
+        if stamp is not None:
+            cache.trust(rel, stamp, plan.write[rel])
+    cache.save()
 
 
 def _write(
     ws: Workspace, plan: _Plan, rel: str, name: Digest, beside: Path, made: set[str]
-) -> None:
-    """Put one file in its place; `made` are folders that are known to be there."""
+) -> Stamp | None:
+    """Put one file in its place.
+
+    Args:
+        ws: Workspace.
+        plan: What it belongs to.
+        rel: Path relative to the output.
+        name: Its object.
+        beside: Where it is written first.
+        made: Folders that are known to be there.
+
+    Returns:
+        Its stamp, None where that would not show a change in this very tick of the clock.
+    """
     place = f"{ws.folder}/{worktree.join(plan.path, rel)}"
     folder = place.rpartition("/")[0]
     ws.objects.fetch(name, beside)
+    # Dated back beyond a tick: whoever writes to the file from now on gives it another time.
+    at = time.time_ns() - FINE
+    os.utime(beside, ns=(at, at))
     _require_untouched(ws.folder, plan, rel)
     try:
         if folder not in made:
             Path(folder).mkdir(parents=True, exist_ok=True)
             made.add(folder)
-        try:
-            beside.replace(place)
-        except IsADirectoryError:
-            _drop_empty(Path(place))
-            beside.replace(place)
+        _move(ws, name, beside, Path(place))
     except OSError as error:
-        if error.errno == errno.EXDEV:  # another disk is mounted there
-            ws.objects.fetch(name, Path(place))
-        elif error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST}:
-            raise Conflict(
-                f"{place} cannot be written: {error.strerror}",
-                hint="an ignored file is in its way; move it",
-            ) from error
-        else:
+        if error.errno not in {errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST}:
             raise
+        raise Conflict(
+            f"{place} cannot be written: {error.strerror}",
+            hint="an ignored file is in its way; move it",
+        ) from error
+    stamp = Stamp.of(os.stat(place))  # noqa: PTH116 - once a file, twice as fast
+    return stamp if stamp.written == at else None
+
+
+def _move(ws: Workspace, name: Digest, beside: Path, place: Path) -> None:
+    """Rename a file to its place; empty folders give way."""
+    try:
+        beside.replace(place)
+    except IsADirectoryError:
+        _drop_empty(place)
+        beside.replace(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        ws.objects.fetch(name, place)  # another disk is mounted there
 
 
 def _drop_empty(place: Path) -> None:

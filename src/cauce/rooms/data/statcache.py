@@ -15,7 +15,8 @@ import msgspec
 from cauce.kernel import digest
 
 _FORMAT = 1
-_FINE, _COARSE = 20_000_000, 2_100_000_000
+FINE, _COARSE = 20_000_000, 2_100_000_000
+"""Nanoseconds that are longer than a tick of the clock that stamps files, by file system."""
 
 
 class Stamp(NamedTuple):
@@ -88,9 +89,13 @@ class StatCache:
             on FAT, whose stamps are whole) was at that moment.
         """
         last = max(stamp.written, stamp.touched)
-        margin = _FINE if last % 1_000_000 else _COARSE
+        margin = FINE if last % 1_000_000 else _COARSE
         if last + margin < began:
             self._new[path] = (stamp, md5)
+
+    def trust(self, path: str, stamp: Stamp, md5: str) -> None:
+        """Remember a sum whose stamp no later change of the file can have."""
+        self._new[path] = (stamp, md5)
 
     def save(self) -> None:
         """Keep what was asked for or put since the cache was opened; the rest is gone."""
