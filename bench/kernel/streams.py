@@ -217,6 +217,10 @@ def _best(call: Callable[[], object]) -> float:
 
 
 def _line(what: str, figure: float, floor: float | None, unit: str) -> None:
-    least = "" if floor is None else f"{floor:.3g} {unit}"
+    least = "" if floor is None else f"{_short(floor)} {unit}"
     ratio = "" if floor is None else f"{figure / floor:.2f}"
-    print(f"{what:50}{f'{figure:.3g} {unit}':>12}{least:>12}{ratio:>7}", flush=True)
+    print(f"{what:50}{f'{_short(figure)} {unit}':>12}{least:>12}{ratio:>7}", flush=True)
+
+
+def _short(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"

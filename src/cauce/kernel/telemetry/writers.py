@@ -342,7 +342,7 @@ class StreamWriter:
 
     def _append_block(self, records: list[dict[str, Any]]) -> bool:
         """Write records as a block of their own; False when one of them cannot be stored."""
-        if self._output.closed or not all(isinstance(record, dict) for record in records):
+        if self._output.closed or set(map(type, records)) != {dict}:
             return False
         try:
             payload = self._encode(records)
