@@ -220,6 +220,11 @@ function listen() {
 
 /** Follow the stream from now on. */
 export function follow() {
+  let retry = 0;
+  offline.subscribe((away) => {
+    clearInterval(retry);
+    if (away) retry = window.setInterval(() => document.hidden || renew(() => true), 3000);
+  });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) renew(() => true);
     listen();

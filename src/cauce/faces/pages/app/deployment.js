@@ -82,7 +82,7 @@ function Row({ row, labels }) {
   const second = ranked[1];
   return html`<tr><td><a href=${withQuery(to("lineage"), { of: `prediction:${row.id}` })} title=${row.source || row.id}>${row.png ? html`<img class="pic" src=${`data:image/png;base64,${row.png}`} alt=${t("shot", { label: row.label, sure: num(row.confidence, 2) })} width="24" height="24" />` : html`<span class="mono">${row.id.slice(-6)}</span>`}</a></td>
     <td class="strong">${row.label}</td><td><span class="db" style="width:80px"><i style=${`width:${Math.round(80 * row.confidence)}px${row.confidence < 0.6 ? ";background:var(--c2)" : ""}`}></i></span><span class="tn">${num(row.confidence, 2)}</span></td>
-    <td class="mute">${second ? `${second[0]} ${num(/** @type {number} */ (second[1]), 2)}` : ""}</td><td><a href=${modelPage(row.model)}>${titled(row.model)}</a></td><td class="num">${ms(row.ms)}</td><td class="num faint"><${When} at=${row.at} /></td>
+    <td class="mute">${second ? `${second[0]} ${num(/** @type {number} */ (second[1]), 2)}` : ""}</td><td>${row.model ? html`<a href=${modelPage(row.model)}>${titled(row.model)}</a>` : "–"}</td><td class="num">${ms(row.ms)}</td><td class="num faint"><${When} at=${row.at} /></td>
     <td class="num"><button type="button" class="btn bare s" onClick=${() => correct(row, labels)}>${t("feedback")}</button></td></tr>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { call, objectUrl, offline, useCall } from "./api.js";
 import { Progress, publish, totalOf } from "./label.js";
-import { Fail, Ico, Loading, Mark, html, t, to, toast, useEffect, useKeys, useMemo, useRef, useState, withQuery } from "./ui.js";
+import { Fail, Ico, Loading, Mark, html, signal, t, to, toast, useEffect, useKeys, useMemo, useRef, useState, withQuery } from "./ui.js";
 import { clock, num, person } from "./words.js";
 import { over } from "./shell.js";
 
@@ -13,8 +13,14 @@ const OUTBOX = "cauce-outbox";
 
 /** Answers that could not be sent yet; they wait in this browser. @returns {Answer[]} */
 const outbox = () => JSON.parse(localStorage.getItem(OUTBOX) ?? "[]");
+const kept = signal(outbox().length);
+
 /** @param {Answer[]} list */
-const keep = (list) => (list.length ? localStorage.setItem(OUTBOX, JSON.stringify(list)) : localStorage.removeItem(OUTBOX));
+function keep(list) {
+  if (list.length) localStorage.setItem(OUTBOX, JSON.stringify(list));
+  else localStorage.removeItem(OUTBOX);
+  kept.value = list.length;
+}
 
 /** @param {Answer} answer */
 const send = (answer) => (answer.label === null ? call("label.skip", { task: answer.task }) : call("label.submit", { task: answer.task, label: answer.label, seconds: answer.seconds }));
@@ -126,7 +132,7 @@ export default function Editor({ queue }) {
   const guessed = current?.guess && classes.includes(current.guess);
   return html`<h1 class="vh">${t("editor.title", { name: queue })}</h1><div class="edit">
     <div class="bar"><a class="btn bare s" href=${to("label")}><${Ico} n="left" />${queue}</a><${Progress} counts=${summary.value.counts} /><span class="small mute opt clip">${summary.value.question}</span>
-      <span class="right small faint nowrap opt" role="status">${offline.value || outbox().length ? t("editor.kept", { n: outbox().length }) : saved ? t("editor.saved", { at: clock(saved, true) }) : ""}</span>
+      <span class="right small faint nowrap opt" role="status">${kept.value ? t("editor.kept", { n: kept.value }) : saved ? t("editor.saved", { at: clock(saved, true) }) : ""}</span>
       <button type="button" class="btn s" disabled=${!summary.value.counts.done} onClick=${() => publish(summary.value)}>${t("label.publish")}</button>
       <button type="button" class="btn bare s opt" onClick=${() => (over.value = "keys")}>${t("keys.title")} <kbd>?</kbd></button></div>
     <div class="work">
