@@ -226,6 +226,37 @@ def test_the_same_picture_in_the_test_split_stays_there(ws, digits):
     assert paths(ws)["test/2/e.png"] == b"who knows"
 
 
+def filed_by_holdout(shares):
+    """File eighty items by merges with these shares, one after the other; gives folder sets."""
+    entries = [
+        Entry(path=f"unlabelled/{n}.png", digest=md5(str(n).encode()), size=1) for n in range(80)
+    ]
+    tree = Manifest(kind="dataset", entries=tuple(entries))
+    rows = [(Label(item=it.digest, path=it.path, label="1"), it) for it in entries]
+    for share in shares:
+        filing = merging.Filing(holdout=share)
+        tree = Manifest(kind="dataset", entries=tuple(merging.apply(tree, rows, filing)))
+    return [it.path.partition("/")[0] for it in tree.entries]
+
+
+def test_a_share_of_the_labels_is_held_out():
+    held = filed_by_holdout([0.25]).count("test")
+    assert 10 <= held <= 30
+
+
+def test_an_item_is_never_on_both_sides_when_the_share_changes():
+    filed = filed_by_holdout([0.5, 0.1])
+    assert len(filed) == 80
+    assert filed.count("test") == filed_by_holdout([0.1]).count("test")
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_holdout_that_is_no_share_is_refused(ws, digits, share):
+    annotate(ws, [(md5(b"who knows"), "unlabelled/e.png", "1")])
+    with pytest.raises(Invalid, match="share"):
+        ws.data.merge("digits", "unsure", holdout=share)
+
+
 @pytest.mark.parametrize(
     ("into", "label"),
     [
@@ -273,7 +304,7 @@ def test_a_merge_loses_no_item_and_files_each_where_its_last_label_says(labels, 
         (Label(item=entries[i].digest, path=ITEMS[i], label=label), entries[i])
         for i, label in labels
     ]
-    merged = merging.apply(tree, rows, into)
+    merged = merging.apply(tree, rows, merging.Filing(into))
     assert sorted(it.digest for it in merged) == sorted(it.digest for it in entries)
     last = {ITEMS[i]: label for i, label in labels}
     for it in merged:

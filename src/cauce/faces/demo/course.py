@@ -25,6 +25,8 @@ FIRST = 150
 """Held-out scans that production sends before the scanner gets worse."""
 BUDGET = 200
 """Least sure scans that are labelled."""
+HOLDOUT = 0.25
+"""Share of the new labels that the test set gets."""
 ANNOTATOR = "user:annotator"
 VERDICTS = {
     "better": "is better than",
@@ -156,7 +158,7 @@ def degrade(ws: Workspace, material: Material, screen: Screen) -> None:
         ws.label.sample(QUEUE, deployment=DEPLOYMENT, limit=BUDGET)
         done = answer(ws, material, stage)
         labels = ws.label.publish(QUEUE, message="least sure scans of the worse scanner")
-        merged = ws.data.merge(DATASET, f"{QUEUE}@{labels.number}")
+        merged = ws.data.merge(DATASET, f"{QUEUE}@{labels.number}", holdout=HOLDOUT)
         stage.figure = f"{done} least sure scans labelled, {DATASET}@{merged.number} published"
         stage.lines = [f"by {ANNOTATOR}, through the operations that the page uses"]
 

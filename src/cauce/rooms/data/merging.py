@@ -34,8 +34,45 @@ class _Labels(Struct, frozen=True):
     labels: list[Label]
 
 
-def merge(ws: Workspace, name: str, annotations: str, into: str) -> DatasetVersion:
+class Filing(Struct, frozen=True):
+    """Where labelled items go.
+
+    Attributes:
+        into: Folder with `{label}` in it, for training.
+        held: Folder with `{label}` in it, for what is held out.
+        holdout: Share of the items that is held out, 0 to 1.
+    """
+
+    into: str = "train/{label}"
+    held: str = "test/{label}"
+    holdout: float = 0.0
+
+    def place(self, item: Digest, label: str) -> str:
+        """Give the folder of an item; its bytes decide, so it is the same in every merge."""
+        chance = int(digest.split(item)[1][:8], 16) / 2**32
+        before, behind = _around(self.held if chance < self.holdout else self.into)
+        return f"{before}{label}{behind}"
+
+    def filed(self, folder: str) -> bool:
+        """Tell whether an earlier merge may have filed items in a folder."""
+        return any(
+            folder.startswith(before) and folder.endswith(behind)
+            for before, behind in (_around(self.into), _around(self.held))
+        )
+
+
+def _around(folder: str) -> tuple[str, str]:
+    """Split a folder at its `{label}`; raises `Invalid` where it has none."""
+    before, mark, behind = folder.strip("/").partition("{label}")
+    if not mark:
+        raise Invalid(f"{folder!r} does not say where the label goes", hint="e.g. train/{label}")
+    return before, behind
+
+
+def merge(ws: Workspace, name: str, annotations: str, filing: Filing) -> DatasetVersion:
     """See `data.merge`."""
+    if not 0 <= filing.holdout <= 1:
+        raise Invalid(f"holdout {filing.holdout} is not a share", hint="give 0 to 1, e.g. 0.25")
     started = ws.now()
     base = versions.current(ws, name)
     if base is None:
@@ -44,7 +81,7 @@ def merge(ws: Workspace, name: str, annotations: str, into: str) -> DatasetVersi
     labels = read_labels(ws, labelled.id)
     tree = ws.manifest(base.id)
     versions.sums(tree, f"{name}@main")
-    entries = apply(tree, [_md5(ws, label) for label in labels], into)
+    entries = apply(tree, [_md5(ws, label) for label in labels], filing)
     path = tree.labels.get(versions.PATH, name)
     merged = versions.folder_tree(ws, path, entries)
     run = versions.make_run(
@@ -52,7 +89,12 @@ def merge(ws: Workspace, name: str, annotations: str, into: str) -> DatasetVersi
         "merge",
         name,
         started=started,
-        params={"annotations": annotations, "into": into},
+        params={
+            "annotations": annotations,
+            "into": filing.into,
+            "held": filing.held,
+            "holdout": filing.holdout,
+        },
         metrics={"labels": float(len(labels)), "files": float(len(entries))},
     )
     used = ((base.id, "data"), (labelled.id, "labels"))
@@ -80,20 +122,17 @@ def _md5(ws: Workspace, label: Label) -> tuple[Label, Entry]:
     return label, Entry(path=label.path, digest=found, size=size)
 
 
-def apply(tree: Manifest, labels: list[tuple[Label, Entry]], into: str) -> list[Entry]:
+def apply(tree: Manifest, labels: list[tuple[Label, Entry]], filing: Filing) -> list[Entry]:
     """File labelled items under their class; what was filed otherwise before is moved.
 
     Args:
         tree: The data set.
         labels: Labels with their items, each with an md5 digest.
-        into: Folder with `{label}` in it.
+        filing: Where they go.
 
     Raises:
-        Invalid: `into` has no `{label}`, or with a label it is no safe path.
+        Invalid: A folder has no `{label}`, or with a label it is no safe path.
     """
-    before, mark, behind = into.strip("/").partition("{label}")
-    if not mark:
-        raise Invalid(f"{into!r} does not say where the label goes", hint="e.g. train/{label}")
     files = {entry.path: entry for entry in tree.entries}
     places: dict[Digest, list[str]] = {}
     for entry in tree.entries:
@@ -103,10 +142,9 @@ def apply(tree: Manifest, labels: list[tuple[Label, Entry]], into: str) -> list[
         names = {base, _marked(base, item.digest)}
         for place in places.get(item.digest, ()):
             folder, _, name = place.rpartition("/")
-            filed = folder.startswith(before) and folder.endswith(behind) and name in names
-            if filed or place.startswith(WAITING):
+            if (name in names and filing.filed(folder)) or place.startswith(WAITING):
                 files.pop(place, None)
-        target = _free(files, f"{before}{label.label}{behind}/{base}", item.digest)
+        target = _free(files, f"{filing.place(item.digest, label.label)}/{base}", item.digest)
         manifest.check_path(target)
         files[target] = replace(item, path=target)
         places.setdefault(item.digest, []).append(target)

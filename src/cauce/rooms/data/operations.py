@@ -164,7 +164,13 @@ def diff(ws: Workspace, old: str, new: str) -> DatasetDiff:
 
 @operation("data.merge", role="writer", examples=("cauce data merge digits unsure@v1",))
 def merge(
-    ws: Workspace, name: str, annotations: str, *, into: str = "train/{label}"
+    ws: Workspace,
+    name: str,
+    annotations: str,
+    *,
+    into: str = "train/{label}",
+    holdout: float = 0.0,
+    held: str = "test/{label}",
 ) -> DatasetVersion:
     """File labelled items under their class, as the next version of a data set.
 
@@ -172,6 +178,9 @@ def merge(
         name: Data set; its `main` is what the labels are added to.
         annotations: Annotation set, `name@version` or bare name.
         into: Folder that an item goes to.
+        holdout: Share of the items, 0 to 1, that goes to `held` instead, so that the test set
+            knows what is new too. An item's bytes decide, so it stays on its side in every merge.
+        held: Folder of what is held out.
 
     Returns:
         The version; `main` points at it now. The work tree is left alone:
@@ -181,4 +190,4 @@ def merge(
         Items are taken out of `unlabelled/`. One that an earlier merge filed under another class is
         moved. Merging the same labels again gives the same version.
     """
-    return merging.merge(ws, name, annotations, into)
+    return merging.merge(ws, name, annotations, merging.Filing(into, held, holdout))
