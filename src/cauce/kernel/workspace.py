@@ -136,10 +136,17 @@ class Workspace:
         return self.catalog.ref(kind, name, tag or DEFAULT_TAGS.get(kind, "main"))
 
     def find(self, kind: str, spec: str) -> Version:
-        """Find a version by `name@tag`, bare name, or full version id."""
-        if spec.startswith("sha256:"):
-            return self.catalog.version(Digest(spec))
-        return self.catalog.version(self.ref(kind, spec).target)
+        """Find a version by `name@tag`, bare name, or full version id.
+
+        Raises:
+            NotFound: There is none, or the id is that of another kind.
+        """
+        if not spec.startswith("sha256:"):
+            return self.catalog.version(self.ref(kind, spec).target)
+        found = self.catalog.version(Digest(spec))
+        if found.kind != kind:
+            raise NotFound(f"{spec} is no {kind}", hint=f"it is a {found.kind}: {found.name}")
+        return found
 
     def call(self, name: str, /, **arguments: Any) -> Any:
         """Call an operation by `group.verb`, here or on the server."""

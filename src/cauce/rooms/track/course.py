@@ -70,7 +70,8 @@ def source(ws: "Workspace", spec: str) -> tuple[Version, str]:
     kind, colon, rest = spec.partition(":")
     if colon and kind in DEFAULT_TAGS:
         return ws.find(kind, rest), "data" if kind == "dataset" else kind
-    found = ws.find("dataset", spec)
+    known = spec.startswith("sha256:")
+    found = ws.catalog.version(Digest(spec)) if known else ws.find("dataset", spec)
     return found, "data" if found.kind == "dataset" else found.kind
 
 
