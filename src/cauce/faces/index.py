@@ -110,7 +110,7 @@ OPTIONS: dict[str, str] = {
     "data.diff": "",
     "data.init": "",
     "data.ls": "",
-    "data.merge": "--into",
+    "data.merge": "--into --holdout --held",
     "data.show": "--prefix --after --limit",
     "data.status": "",
     "data.versions": "--limit",
