@@ -40,7 +40,7 @@ def locate(ws: Workspace, path: Path) -> str:
     Raises:
         Invalid: It is outside the project, the project itself, or inside a tool's own folder.
     """
-    root = ws.folder
+    root = ws.folder.resolve()
     place = Path(os.path.normpath(Path.cwd() / path))
     place = place.parent.resolve() / place.name
     if place == root or not place.is_relative_to(root):
