@@ -224,6 +224,7 @@ def test_the_same_picture_in_the_test_split_stays_there(ws, digits):
     annotate(ws, [(md5(b"who knows"), "unlabelled/e.png", "2")])
     ws.data.merge("digits", "unsure")
     assert paths(ws)["test/2/e.png"] == b"who knows"
+    assert "train/2/e.png" not in paths(ws)
 
 
 def filed_by_holdout(shares):
@@ -248,6 +249,10 @@ def test_an_item_is_never_on_both_sides_when_the_share_changes():
     filed = filed_by_holdout([0.5, 0.1])
     assert len(filed) == 80
     assert filed.count("test") == filed_by_holdout([0.1]).count("test")
+
+
+def test_what_is_held_out_stays_so_where_nothing_more_is_held_out():
+    assert filed_by_holdout([0.5, 0.0]) == filed_by_holdout([0.5])
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])

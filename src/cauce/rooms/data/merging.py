@@ -1,5 +1,7 @@
 """Labels become folders: a data set and an annotation set make the next version."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from msgspec import json as msgjson
 from msgspec.structs import replace
@@ -47,10 +49,17 @@ class Filing(Struct, frozen=True):
     held: str = "test/{label}"
     holdout: float = 0.0
 
-    def place(self, item: Digest, label: str) -> str:
-        """Give the folder of an item; its bytes decide, so it is the same in every merge."""
+    def place(self, item: Digest, label: str, folders: Sequence[str]) -> str:
+        """Give the folder of an item that lies in these folders now.
+
+        Its bytes decide, so it is the same in every merge; where nothing is held out, an item that
+        is held out already stays so, lest it be trained on and tested with.
+        """
         chance = int(digest.split(item)[1][:8], 16) / 2**32
-        before, behind = _around(self.held if chance < self.holdout else self.into)
+        before, behind = _around(self.held)
+        known = any(it.startswith(before) and it.endswith(behind) for it in folders)
+        if not (chance < self.holdout if self.holdout else known):
+            before, behind = _around(self.into)
         return f"{before}{label}{behind}"
 
     def filed(self, folder: str) -> bool:
@@ -140,11 +149,15 @@ def apply(tree: Manifest, labels: list[tuple[Label, Entry]], filing: Filing) -> 
     for label, item in labels:
         base = label.path.rpartition("/")[2]
         names = {base, _marked(base, item.digest)}
-        for place in places.get(item.digest, ()):
+        lies = [place for place in places.get(item.digest, ()) if place in files]
+        folders = [place.rpartition("/")[0] for place in lies]
+        for place in lies:
             folder, _, name = place.rpartition("/")
             if (name in names and filing.filed(folder)) or place.startswith(WAITING):
                 files.pop(place, None)
-        target = _free(files, f"{filing.place(item.digest, label.label)}/{base}", item.digest)
+        target = _free(
+            files, f"{filing.place(item.digest, label.label, folders)}/{base}", item.digest
+        )
         manifest.check_path(target)
         files[target] = replace(item, path=target)
         places.setdefault(item.digest, []).append(target)
