@@ -48,8 +48,8 @@ def _points(group: str, name: str | None = None) -> "EntryPoints":
     """Read the installed entry points of a group."""
     from importlib.metadata import entry_points  # late: costs as much as the rest of a command
 
-    wanted = {} if name is None else {"name": name}
-    return entry_points(group=f"cauce.{group}", **wanted)
+    found = entry_points(group=f"cauce.{group}")
+    return found if name is None else found.select(name=name)
 
 
 def names(group: str) -> list[str]:
