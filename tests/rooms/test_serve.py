@@ -328,6 +328,7 @@ CHANGES = [
     ({"data": [True] * 64}, "inputs[0].data"),
     ({"data": [{}] * 64}, "inputs[0].data"),
     ({"data": [1e39] * 64}, "out of the range"),
+    ({"data": [-1e300] * 64}, "out of the range"),
     ({"data": 5}, "inputs[0].data"),
     ({"data": "abc"}, "inputs[0].data"),
     ({"extra": 1}, "no field 'extra'"),
