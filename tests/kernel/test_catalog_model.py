@@ -1,5 +1,6 @@
 """Random commits against a catalogue in plain dictionaries."""
 
+import random
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
@@ -250,6 +251,25 @@ def test_lineage_is_the_nearest_part_of_the_graph(shared, pairs, direction, limi
     if not graph.truncated:
         inner = {edge for edge in written if edge.run in steps and edge.version in steps}
         assert set(graph.edges) == inner
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lineage_of_a_wide_graph_is_numbered_by_the_shortest_path(shared, seed):
+    rng = random.Random(seed)
+    makers = [Run(id=RunId(new_id()), kind="train", status="finished") for _ in range(300)]
+    items = [version((new_id(), number)) for number in range(300)]
+    written = {}
+    for number, maker in enumerate(makers):
+        written[Edge(run=maker.id, direction="generated", version=items[number].id)] = None
+        # Most use an early version, so levels are wide; some the one before, so paths are long.
+        for other in {rng.randrange(number // 20 + 1), max(0, number - rng.randint(1, 4))}:
+            written[Edge(run=maker.id, direction="used", version=items[other].id)] = None
+    shared.commit(Commit(versions=tuple(items), runs=tuple(makers), edges=tuple(written)))
+    for direction, start in (("down", items[0].id), ("up", items[-1].id)):
+        graph = shared.lineage(start, direction=direction, limit=1000)
+        sign = -1 if direction == "up" else 1
+        found = {node.id: node.depth * sign for node in graph.nodes}
+        assert found == nearest(start, written, direction)
 
 
 def nearest(start: str, edges: Iterable[Edge], direction: str) -> dict[str, int]:
