@@ -29,6 +29,7 @@ def description() -> dict:
     return openapi.describe(operation.every())
 
 
+@pytest.mark.slow
 def test_an_outside_validator_finds_no_fault(ask):
     found = ask("GET", "/openapi.json").json()
     assert [error.message for error in OpenAPIV31SpecValidator(found).iter_errors()] == []
