@@ -35,7 +35,10 @@ def track(ws):
 
 
 def label(ws):
-    ws.label.create("again", dataset="digits@v1", classes=list("0123456789"), prefix="unlabelled/")
+    if not any(project.name == "again" for project in ws.label.ls()):
+        ws.label.create(
+            "again", dataset="digits@v1", classes=list("0123456789"), prefix="unlabelled/"
+        )
     for answer in "0123":
         task = ws.label.next("again", annotator=AGENT)
         ws.label.submit(task.id, label=answer, annotator=AGENT)
@@ -51,7 +54,9 @@ def promote(ws):
 
 
 def roll_back(ws):
-    ws.serve.rollback("prod")
+    if ws.serve.show("prod").live.model == "digits@2":
+        ws.serve.rollback("prod")
+    assert ws.serve.show("prod").live.model == "digits@1"
 
 
 def trigger(ws):
