@@ -160,7 +160,16 @@ def degrade(ws: Workspace, material: Material, screen: Screen) -> None:
         labels = ws.label.publish(QUEUE, message="least sure scans of the worse scanner")
         merged = ws.data.merge(DATASET, f"{QUEUE}@{labels.number}", holdout=HOLDOUT)
         stage.figure = f"{done} least sure scans labelled, {DATASET}@{merged.number} published"
-        stage.lines = [f"by {ANNOTATOR}, through the operations that the page uses"]
+        ws.label.create(
+            "pool",
+            dataset=f"{DATASET}@main",
+            classes=list("0123456789"),
+            question="Which digit is this?",
+        )
+        stage.lines = [
+            f"by {ANNOTATOR}, through the operations that the page uses; {HOLDOUT:.0%} held out",
+            "the queue pool waits for you: the scans that were never labelled",
+        ]
 
 
 def answer(ws: Workspace, material: Material, stage: Stage) -> int:
@@ -199,10 +208,16 @@ def recheck(ws: Workspace, material: Material, screen: Screen) -> None:
     """Stage 9: the same scanner again, and the thread of one prediction."""
     with screen.stage("lineage") as stage:
         right = predict(ws, material, material.later, stage)
+        report = ws.watch.check(DEPLOYMENT)
         last = ws.serve.predictions(DEPLOYMENT, limit=1)[0]
         graph = ws.lineage.show(f"prediction:{last.id}")
         stage.figure = f"{share(right)} new scans of the worse scanner right now"
-        stage.lines = ["the thread of the last of these predictions:", *lines(thread(graph))]
+        row = max(report.inputs, key=lambda row: row.distance)
+        stage.lines = [
+            f"against its reference: {report.outcome}, most in {row.name} (D {row.distance:.2f})",
+            "the thread of the last of these predictions:",
+            *lines(thread(graph)),
+        ]
         stage.lines.append(f"all of it: cauce lineage show prediction:{last.id}")
 
 

@@ -77,6 +77,10 @@ def pair(ours: list[Sample], theirs: list[Sample], *, max_drop: float) -> Paired
         ours: Answers of the candidate.
         theirs: Answers of the champion, for the same rows in the same order.
         max_drop: Loss of a class that is still allowed, as a share of its rows.
+
+    Notes:
+        Each class is one more chance of a false alarm, so the level is shared among them
+        (Bonferroni).
     """
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for new, old in zip(ours, theirs, strict=True):
@@ -97,7 +101,7 @@ def pair(ours: list[Sample], theirs: list[Sample], *, max_drop: float) -> Paired
             champion=before,
             candidate=after,
             worse=(before - after) / count > max_drop
-            and statistics.binomial_tail(up, up + down) < _SIGNIFICANT,
+            and statistics.binomial_tail(up, up + down) < _SIGNIFICANT / len(counts),
         )
         for label, (count, before, after, up, down) in sorted(counts.items())
     )

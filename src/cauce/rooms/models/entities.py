@@ -241,7 +241,7 @@ class ClassChange(Entity, frozen=True):
         champion: Rows of it that the champion recognises.
         candidate: Rows of it that the candidate recognises.
         worse: Whether the loss exceeds the tolerance and is no chance (one-sided exact test,
-            p < 0.05).
+            p < 0.05 over all classes together).
     """
 
     label: str
