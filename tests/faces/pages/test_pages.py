@@ -12,7 +12,7 @@ AUDIT = Path(__file__).with_name("audit.js").read_text()
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PAGES = {
-    "": "2 things wait|things? waits?",
+    "": "wait for labels",
     "/data": "digits",
     "/data/digits": "Files per class",
     "/data/digits?tab=versions": "one more three",
@@ -22,7 +22,7 @@ PAGES = {
     "/runs": "val/accuracy",
     "/runs/{run}": "Parameters",
     "/runs/compare?ids={run},{other}": "Differences",
-    "/models": "champion",
+    "/models": "Champion",
     "/models/digits": "2 versions",
     "/models/digits/1": "Gate to production",
     "/models/digits/2": "Gate to production",

@@ -43,7 +43,11 @@ export async function call(name, args = {}) {
 async function text(name, args) {
   let reply;
   try {
-    reply = await fetch(`/api/v1/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(args) });
+    reply = await fetch(`/api/v1/${name}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(args),
+    });
   } catch {
     offline.value = true;
     throw new Failure({ type: "Offline", message: t("error.offline"), hint: t("error.offline.hint") }, 0);
@@ -98,7 +102,15 @@ function slot(name, args) {
   const key = name + JSON.stringify(args);
   let found = slots.get(key);
   if (!found) {
-    const made = (found = /** @type {Slot} */ ({ name, args, raw: "", users: 0, on: null, flight: false, stale: false }));
+    const made = (found = /** @type {Slot} */ ({
+      name,
+      args,
+      raw: "",
+      users: 0,
+      on: null,
+      flight: false,
+      stale: false,
+    }));
     found.state = signal({ value: undefined, error: null, busy: true, at: 0, again: () => load(made) });
     slots.set(key, found);
     if (slots.size > 200) for (const [old, item] of slots) if (!item.users && item !== made) slots.delete(old);
@@ -125,7 +137,9 @@ async function load(item) {
   item.flight = false;
 }
 
-const NEVER = signal(/** @type {Held} */ ({ value: undefined, error: null, busy: false, at: 0, again: () => undefined }));
+const NEVER = signal(
+  /** @type {Held} */ ({ value: undefined, error: null, busy: false, at: 0, again: () => undefined }),
+);
 
 /**
  * Show what an operation gives: at once what was known, soon what is true, again after events.

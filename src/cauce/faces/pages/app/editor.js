@@ -2,9 +2,25 @@
 
 import { call, objectUrl, offline, useCall } from "./api.js";
 import { Progress, publish, totalOf } from "./label.js";
-import { Fail, Ico, Loading, Mark, html, signal, t, to, toast, useEffect, useKeys, useMemo, useRef, useState, withQuery } from "./ui.js";
-import { clock, num, person } from "./words.js";
 import { over } from "./shell.js";
+import {
+  Fail,
+  Ico,
+  Loading,
+  Mark,
+  html,
+  signal,
+  t,
+  to,
+  toast,
+  useEffect,
+  useKeys,
+  useMemo,
+  useRef,
+  useState,
+  withQuery,
+} from "./ui.js";
+import { clock, num, person } from "./words.js";
 
 /** @typedef {{id: string, project: string, item: string, path: string, origin: string, guess: string | null, confidence: number | null, state: string, label: string | null, annotator: string, seconds: number}} Task */
 /** @typedef {{task: string, label: string | null, seconds: number}} Answer */
@@ -23,7 +39,10 @@ function keep(list) {
 }
 
 /** @param {Answer} answer */
-const send = (answer) => (answer.label === null ? call("label.skip", { task: answer.task }) : call("label.submit", { task: answer.task, label: answer.label, seconds: answer.seconds }));
+const send = (answer) =>
+  answer.label === null
+    ? call("label.skip", { task: answer.task })
+    : call("label.submit", { task: answer.task, label: answer.label, seconds: answer.seconds });
 
 /** Send what waits, in order, until the server is away again. */
 async function flush() {
@@ -39,10 +58,14 @@ async function flush() {
 }
 
 /** The order in which the server gives tasks out: least sure first. @param {Task} one @param {Task} two */
-const order = (one, two) => (one.confidence ?? 9) - (two.confidence ?? 9) || one.path.localeCompare(two.path) || one.id.localeCompare(two.id);
+const order = (one, two) =>
+  (one.confidence ?? 9) - (two.confidence ?? 9) || one.path.localeCompare(two.path) || one.id.localeCompare(two.id);
 
 /** The keys of classes: 1…9, then 0; classes that are digits have their own. @param {string[]} classes @returns {string[]} */
-const keysOf = (classes) => (classes.every((label) => /^\d$/.test(label)) ? classes : classes.map((_, at) => (at < 9 ? String(at + 1) : at === 9 ? "0" : "")));
+const keysOf = (classes) =>
+  classes.every((label) => /^\d$/.test(label))
+    ? classes
+    : classes.map((_, at) => (at < 9 ? String(at + 1) : at === 9 ? "0" : ""));
 
 /** @param {{queue: string}} props */
 export default function Editor({ queue }) {
@@ -77,7 +100,9 @@ export default function Editor({ queue }) {
   useEffect(() => offline.subscribe((away) => void (away || flush())), []);
 
   const upcoming = useRef(/** @type {Task[]} */ ([]));
-  upcoming.current = useMemo(() => [...(waiting.value ?? [])].sort(order), [waiting.value]).filter((task) => task.id !== current?.id && !answered.current.has(task.id));
+  upcoming.current = useMemo(() => [...(waiting.value ?? [])].sort(order), [waiting.value]).filter(
+    (task) => task.id !== current?.id && !answered.current.has(task.id),
+  );
   useEffect(() => {
     for (const task of upcoming.current.slice(0, 3)) new Image().src = objectUrl(task.item);
   }, [current?.id, waiting.value]);
@@ -116,45 +141,179 @@ export default function Editor({ queue }) {
 
   const classes = /** @type {string[]} */ (summary.value?.classes ?? []);
   const numbers = keysOf(classes);
-  useKeys(
-    t("editor.keys"),
-    [
-      ...classes.slice(0, 10).map((label, at) => ({ key: numbers[at], label, run: () => void give(label) })),
-      { key: "Enter", label: t("editor.accept"), run: () => void (current?.guess && classes.includes(current.guess) && give(current.guess)) },
-      { key: "x", label: t("editor.skip"), run: () => void give(null) },
-      { key: "z", label: t("editor.undo"), run: undo },
-    ],
-  );
+  useKeys(t("editor.keys"), [
+    ...classes.slice(0, 10).map((label, at) => ({ key: numbers[at], label, run: () => void give(label) })),
+    {
+      key: "Enter",
+      label: t("editor.accept"),
+      run: () => void (current?.guess && classes.includes(current.guess) && give(current.guess)),
+    },
+    { key: "x", label: t("editor.skip"), run: () => void give(null) },
+    { key: "z", label: t("editor.undo"), run: undo },
+  ]);
 
-  if (summary.error && summary.value === undefined) return html`<div class="page"><h1 class="vh">${queue}</h1><${Fail} error=${summary.error} again=${summary.again} /></div>`;
+  if (summary.error && summary.value === undefined)
+    return html`<div class="page"><h1 class="vh">${queue}</h1><${Fail} error=${summary.error} again=${summary.again} /></div>`;
   if (!summary.value) return html`<div class="page"><h1 class="vh">${queue}</h1><${Loading} block rows=${2} /></div>`;
   const mine = done.filter((task) => task.state === "done");
   const guessed = current?.guess && classes.includes(current.guess);
-  return html`<h1 class="vh">${t("editor.title", { name: queue })}</h1><div class="edit">
-    <div class="bar"><a class="btn bare s" href=${to("label")}><${Ico} n="left" />${queue}</a><${Progress} counts=${summary.value.counts} /><span class="small mute opt clip">${summary.value.question}</span>
-      <span class="right small faint nowrap opt" role="status">${kept.value ? t("editor.kept", { n: kept.value }) : saved ? t("editor.saved", { at: clock(saved, true) }) : ""}</span>
-      <button type="button" class="btn s" disabled=${!summary.value.counts.done} onClick=${() => publish(summary.value)}>${t("label.publish")}</button>
-      <button type="button" class="btn bare s opt" onClick=${() => (over.value = "keys")}>${t("keys.title")} <kbd>?</kbd></button></div>
-    <div class="work">
-      <ul class="queue" aria-label=${t("editor.queue")}>${done.slice(-3).map((task) => html`<${Thumb} key=${task.id} task=${task} />`)}${current ? html`<${Thumb} key=${current.id} task=${current} on />` : null}${upcoming.current.slice(0, 12).map((task) => html`<${Thumb} key=${task.id} task=${task} />`)}</ul>
-      <div class="stage">${error ? html`<div class="panel" style="background:var(--surface);color:var(--text)"><${Fail} error=${error} again=${lease} /></div>` : current === undefined ? html`<span class="vh" role="status">${t("loading")}</span>` : current === null ? html`<${Done} queue=${summary.value} />` : html`
-        <img key=${current.id} src=${objectUrl(current.item)} alt=${t("editor.picture", { path: current.path })} />
-        ${current.guess ? html`<span class="guess">${t("editor.guess", { guess: current.guess, sure: num(current.confidence, 2) })}</span>` : null}`}</div>
-      <aside class="pane" aria-label=${t("editor.labels")}><h2>${t("editor.labels")}</h2>
-        <div class="labs">${classes.map((label, at) => html`<button type="button" key=${label} class="lab" disabled=${!current} aria-pressed=${String(label === (current?.label ?? current?.guess))} onClick=${() => give(label)}>${numbers[at] ? html`<kbd>${numbers[at]}</kbd>` : html`<span style="width:15px"></span>`}<span class="clip">${label}</span><span class="n">${num(summary.value.labels[label] ?? 0)}</span></button>`)}</div>
-        ${current ? html`<h2>${t("editor.task")}</h2><dl class="kv s" style="padding:0 14px 14px"><dt>${t("col.file")}</dt><dd class="mono">${current.path.split("/").pop()}</dd><dt>${t("editor.origin")}</dt><dd>${current.origin.startsWith("sha256:") ? html`<a href=${withQuery(to("lineage"), { of: current.origin })}>${summary.value.dataset}</a>` : html`<a href=${withQuery(to("lineage"), { of: `prediction:${current.origin}` })}>${t("lineage.prediction", { id: current.origin.slice(-6) })}</a>`}</dd>${current.label ? html`<dt>${t("editor.before")}</dt><dd>${current.label}, ${person(current.annotator)}</dd>` : null}</dl>` : null}
-        ${mine.length ? html`<h2>${t("editor.session")}</h2><dl class="kv s" style="padding:0 14px 14px"><dt>${t("editor.labelled")}</dt><dd class="tn">${mine.length}</dd>${mine.some((task) => task.guess) ? html`<dt>${t("editor.agreed")}</dt><dd class="tn">${t("data.of", { shown: mine.filter((task) => task.guess === task.label).length, n: mine.filter((task) => task.guess).length })}</dd>` : null}</dl>` : null}
-      </aside>
+  return html`
+    <h1 class="vh">${t("editor.title", { name: queue })}</h1>
+    <div class="edit">
+      <div class="bar">
+        <a class="btn bare s" href=${to("label")}><${Ico} n="left" />${queue}</a>
+        <${Progress} counts=${summary.value.counts} />
+        <span class="small mute opt clip">${summary.value.question}</span>
+        <span class="right small faint nowrap opt" role="status">
+          ${kept.value ? t("editor.kept", { n: kept.value }) : saved ? t("editor.saved", { at: clock(saved, true) }) : ""}
+        </span>
+        <button
+          type="button"
+          class="btn s"
+          disabled=${!summary.value.counts.done}
+          onClick=${() => publish(summary.value)}
+        >
+          ${t("label.publish")}
+        </button>
+        <button type="button" class="btn bare s opt" onClick=${() => (over.value = "keys")}>
+          ${t("keys.title")} <kbd>?</kbd>
+        </button>
+      </div>
+      <div class="work">
+        <ul class="queue" aria-label=${t("editor.queue")}>
+          ${done.slice(-3).map((task) => html`<${Thumb} key=${task.id} task=${task} />`)}
+          ${current ? html`<${Thumb} key=${current.id} task=${current} on />` : null}
+          ${upcoming.current.slice(0, 12).map((task) => html`<${Thumb} key=${task.id} task=${task} />`)}
+        </ul>
+        <div class="stage">
+          ${
+            error
+              ? html`<div class="panel" style="background:var(--surface);color:var(--text)">
+            <${Fail} error=${error} again=${lease} />
+          </div>`
+              : current === undefined
+                ? html`<span class="vh" role="status">${t("loading")}</span>`
+                : current === null
+                  ? html`<${Done} queue=${summary.value} />`
+                  : html`
+            <img key=${current.id} src=${objectUrl(current.item)} alt=${t("editor.picture", { path: current.path })} />
+            ${
+              current.guess
+                ? html`<span class="guess">
+              ${t("editor.guess", { guess: current.guess, sure: num(current.confidence, 2) })}
+            </span>`
+                : null
+            }
+          `
+          }
+        </div>
+        <aside class="pane" aria-label=${t("editor.labels")}>
+          <h2>${t("editor.labels")}</h2>
+          <div class="labs">
+            ${classes.map(
+              (label, at) => html`<button
+              type="button"
+              key=${label}
+              class="lab"
+              disabled=${!current}
+              aria-pressed=${String(label === (current?.label ?? current?.guess))}
+              onClick=${() => give(label)}
+            >
+              ${numbers[at] ? html`<kbd>${numbers[at]}</kbd>` : html`<span style="width:15px"></span>`}
+              <span class="clip">${label}</span>
+              <span class="n">${num(summary.value.labels[label] ?? 0)}</span>
+            </button>`,
+            )}
+          </div>
+          ${
+            current
+              ? html`
+            <h2>${t("editor.task")}</h2>
+            <dl class="kv s" style="padding:0 14px 14px">
+              <dt>${t("col.file")}</dt>
+              <dd class="mono">${current.path.split("/").pop()}</dd>
+              <dt>${t("editor.origin")}</dt>
+              <dd>
+                ${
+                  current.origin.startsWith("sha256:")
+                    ? html`<a href=${withQuery(to("lineage"), { of: current.origin })}>${summary.value.dataset}</a>`
+                    : html`<a href=${withQuery(to("lineage"), { of: `prediction:${current.origin}` })}>
+                  ${t("lineage.prediction", { id: current.origin.slice(-6) })}
+                </a>`
+                }
+              </dd>
+              ${
+                current.label
+                  ? html`
+                <dt>${t("editor.before")}</dt>
+                <dd>${current.label}, ${person(current.annotator)}</dd>
+              `
+                  : null
+              }
+            </dl>
+          `
+              : null
+          }
+          ${
+            mine.length
+              ? html`
+            <h2>${t("editor.session")}</h2>
+            <dl class="kv s" style="padding:0 14px 14px">
+              <dt>${t("editor.labelled")}</dt>
+              <dd class="tn">${mine.length}</dd>
+              ${
+                mine.some((task) => task.guess)
+                  ? html`
+                <dt>${t("editor.agreed")}</dt>
+                <dd class="tn">
+                  ${t("data.of", { shown: mine.filter((task) => task.guess === task.label).length, n: mine.filter((task) => task.guess).length })}
+                </dd>
+              `
+                  : null
+              }
+            </dl>
+          `
+              : null
+          }
+        </aside>
+      </div>
+      <div class="foot2">
+        <span class="small faint clip grow">${current ? html`<span class="mono">${current.path}</span>` : ""}</span>
+        <button type="button" class="btn bare" disabled=${!done.length} onClick=${undo}>
+          <${Ico} n="undo" />
+          ${t("editor.undo")} <kbd>Z</kbd>
+        </button>
+        <button type="button" class="btn" disabled=${!current} onClick=${() => give(null)}>
+          ${t("editor.skip")} <kbd>X</kbd>
+        </button>
+        <button
+          type="button"
+          class="btn main-act"
+          disabled=${!guessed}
+          onClick=${() => give(current?.guess ?? null)}
+        >
+          ${guessed ? t("editor.is", { guess: current?.guess }) : t("editor.choose")} ${guessed ? html`<kbd>Enter</kbd>` : null}
+        </button>
+      </div>
     </div>
-    <div class="foot2"><span class="small faint clip grow">${current ? html`<span class="mono">${current.path}</span>` : ""}</span>
-      <button type="button" class="btn bare" disabled=${!done.length} onClick=${undo}><${Ico} n="undo" />${t("editor.undo")} <kbd>Z</kbd></button>
-      <button type="button" class="btn" disabled=${!current} onClick=${() => give(null)}>${t("editor.skip")} <kbd>X</kbd></button>
-      <button type="button" class="btn main-act" disabled=${!guessed} onClick=${() => give(current?.guess ?? null)}>${guessed ? t("editor.is", { guess: current?.guess }) : t("editor.choose")} ${guessed ? html`<kbd>Enter</kbd>` : null}</button></div>
-  </div>`;
+  `;
 }
 
 /** @param {{task: Task, on?: boolean}} props */
-const Thumb = ({ task, on = false }) => html`<li class=${on ? "on" : ""} aria-current=${on ? "true" : null}><img src=${objectUrl(task.item)} alt=${task.path.split("/").pop()} width="82" height="62" loading="lazy" />${!on && task.label ? html`<span class="w">${task.label}</span>` : null}${!on && task.state === "done" ? html`<span class="m"><${Mark} s="ok" /></span>` : !on && task.state === "skipped" ? html`<span class="m"><${Mark} s="off" /></span>` : null}</li>`;
+const Thumb = ({ task, on = false }) =>
+  html`<li class=${on ? "on" : ""} aria-current=${on ? "true" : null}>
+    <img src=${objectUrl(task.item)} alt=${task.path.split("/").pop()} width="82" height="62" loading="lazy" />
+    ${!on && task.label ? html`<span class="w">${task.label}</span>` : null}
+    ${!on && task.state === "done" ? html`<span class="m"><${Mark} s="ok" /></span>` : !on && task.state === "skipped" ? html`<span class="m"><${Mark} s="off" /></span>` : null}
+  </li>`;
 
 /** @param {{queue: any}} props */
-const Done = ({ queue }) => html`<div class="done"><h2>${totalOf(queue.counts) ? t("editor.done") : t("editor.none")}</h2><p>${!queue.counts.done ? t("editor.none.text") : queue.published ? t("editor.done.again", { v: queue.published }) : t("editor.done.text", { n: queue.counts.done })}</p>${queue.counts.done ? html`<button type="button" class="btn main-act" onClick=${() => publish(queue)}>${t("label.publish")}</button>` : null}<a class="btn" href=${to("label")}>${t("editor.back")}</a></div>`;
+const Done = ({ queue }) =>
+  html`<div class="done">
+    <h2>${totalOf(queue.counts) ? t("editor.done") : t("editor.none")}</h2>
+    <p>
+      ${!queue.counts.done ? t("editor.none.text") : queue.published ? t("editor.done.again", { v: queue.published }) : t("editor.done.text", { n: queue.counts.done })}
+    </p>
+    ${queue.counts.done ? html`<button type="button" class="btn main-act" onClick=${() => publish(queue)}>${t("label.publish")}</button>` : null}
+    <a class="btn" href=${to("label")}>${t("editor.back")}</a>
+  </div>`;

@@ -45,7 +45,12 @@ function find(path) {
   const base = path === "/" ? "" : path.replace(/^\/p\/[^/]+\/?/, "").replace(/\/$/, "");
   for (const page of PAGES) {
     const match = page.path.exec(base);
-    if (match) return { ...page, full: page.full ?? false, params: Object.fromEntries(page.names.map((name, at) => [name, decodeURIComponent(match[at + 1])])) };
+    if (match)
+      return {
+        ...page,
+        full: page.full ?? false,
+        params: Object.fromEntries(page.names.map((name, at) => [name, decodeURIComponent(match[at + 1])])),
+      };
   }
   return { section: "", module: "missing", full: false, params: { path } };
 }
@@ -54,12 +59,17 @@ function find(path) {
 function crumbs({ section, params }) {
   /** @type {[string, string | null][]} */
   const way = [[project, to()]];
-  if (section) way.push([t(/** @type {any} */ (`nav.${section}`)), section === "settings" ? "/settings" : to(section === "overview" ? null : section)]);
+  if (section)
+    way.push([
+      t(/** @type {any} */ (`nav.${section}`)),
+      section === "settings" ? "/settings" : to(section === "overview" ? null : section),
+    ]);
   const base = to(section, params.name ?? params.run ?? params.queue ?? params.flow);
   const name = params.name ?? params.run ?? params.queue ?? params.flow;
   if (name) way.push([title.value || name, base]);
   if (params.range) way.push([params.range.replace("..", " … "), null]);
-  if (params.version) way.push([/^\d/.test(params.version) ? t("v", { v: params.version.replace("-", " ") }) : params.version, null]);
+  if (params.version)
+    way.push([/^\d/.test(params.version) ? t("v", { v: params.version.replace("-", " ") }) : params.version, null]);
   if (place.value.path.endsWith("/runs/compare")) way.push([t("compare"), null]);
   return way;
 }
@@ -80,18 +90,29 @@ function Page({ found }) {
     );
   }, [found.module]);
   const Body = loaded.get(found.module);
-  if (error) return html`<div class="page"><h1 class="vh">${t("error.title")}</h1><${Fail} error=${error} again=${() => location.reload()} /></div>`;
-  return Body ? html`<${Body} key=${place.value.path} ...${found.params} />` : html`<div class="page"><${Loading} block rows=${3} /></div>`;
+  if (error)
+    return html`<div class="page">
+      <h1 class="vh">${t("error.title")}</h1>
+      <${Fail} error=${error} again=${() => location.reload()} />
+    </div>`;
+  return Body
+    ? html`<${Body} key=${place.value.path} ...${found.params} />`
+    : html`<div class="page"><${Loading} block rows=${3} /></div>`;
 }
 
 function App() {
   const found = find(place.value.path);
   const way = crumbs(found);
-  const words = way.map(([label]) => label).slice(1).reverse();
+  const words = way
+    .map(([label]) => label)
+    .slice(1)
+    .reverse();
   useEffect(() => {
     document.title = [...words, project, "Cauce"].join(" · ");
   }, [words.join()]);
-  return html`<${Shell} section=${found.section} crumbs=${way} full=${found.full} offline=${offline.value}><${Page} found=${found} /><//>`;
+  return html`<${Shell} section=${found.section} crumbs=${way} full=${found.full} offline=${offline.value}>
+    <${Page} found=${found} />
+  <//>`;
 }
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));

@@ -23,7 +23,12 @@ function read() {
  * Give the address of a page of this project: `to("data", name)`.
  * @param {...(string | number | null | undefined)} parts
  */
-export const to = (...parts) => "/" + ["p", project, ...parts].filter((part) => part !== null && part !== undefined && part !== "").map((part) => encodeURIComponent(String(part))).join("/");
+export const to = (...parts) =>
+  "/" +
+  ["p", project, ...parts]
+    .filter((part) => part !== null && part !== undefined && part !== "")
+    .map((part) => encodeURIComponent(String(part)))
+    .join("/");
 
 /**
  * Add a query to an address; empty values are left out.
@@ -32,7 +37,8 @@ export const to = (...parts) => "/" + ["p", project, ...parts].filter((part) => 
  */
 export function withQuery(path, query) {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
+  for (const [name, value] of Object.entries(query))
+    if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
   const text = search.toString().replace(/%3A/g, ":").replace(/%40/g, "@").replace(/%2C/g, ",");
   return text ? `${path}?${text}` : path;
 }
@@ -74,7 +80,16 @@ addEventListener("popstate", () => {
 
 addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    !link ||
+    event.defaultPrevented ||
+    event.button ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   const href = link.getAttribute("href") ?? "";
   if (href === "/" || href === "/settings" || href.startsWith("/p/") || href.startsWith("?")) {
     event.preventDefault();
@@ -113,7 +128,11 @@ let prefixed = 0;
 
 /** @param {EventTarget | null} target */
 const typing = (target) =>
-  target instanceof HTMLElement && (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || (target instanceof HTMLInputElement && !/checkbox|radio|range|button/.test(target.type)));
+  target instanceof HTMLElement &&
+  (target.isContentEditable ||
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement ||
+    (target instanceof HTMLInputElement && !/checkbox|radio|range|button/.test(target.type)));
 
 addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -125,7 +144,12 @@ addEventListener("keydown", (event) => {
   for (const group of keys.peek()) {
     const found = group.latest.current.find((item) => item.key === wanted);
     if (found) {
-      if ((wanted === "Enter" || wanted === " ") && event.target instanceof Element && event.target.closest("a, button, input, summary")) return;
+      if (
+        (wanted === "Enter" || wanted === " ") &&
+        event.target instanceof Element &&
+        event.target.closest("a, button, input, summary")
+      )
+        return;
       event.preventDefault();
       found.run(event);
       return;

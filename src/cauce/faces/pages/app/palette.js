@@ -33,16 +33,33 @@ function fixed() {
 /** Everything with a name in this project. @returns {Promise<Item[]>} */
 async function named() {
   const [sets, queues, runs, models, deployments, flows] = await Promise.all(
-    /** @type {[string, object][]} */ ([["data.ls", {}], ["label.ls", {}], ["track.ls", { limit: 200 }], ["models.ls", {}], ["serve.ls", {}], ["flow.ls", {}]]).map(([name, args]) => call(name, args).catch(() => [])),
+    /** @type {[string, object][]} */ ([
+      ["data.ls", {}],
+      ["label.ls", {}],
+      ["track.ls", { limit: 200 }],
+      ["models.ls", {}],
+      ["serve.ls", {}],
+      ["flow.ls", {}],
+    ]).map(([name, args]) => call(name, args).catch(() => [])),
   );
   return [
     ...sets.map((/** @type {any} */ it) => place(t("kind.dataset"), "data", it.name, to("data", it.name), it.number)),
     ...queues.map((/** @type {any} */ it) => place(t("palette.queue"), "label", it.name, to("label", it.name))),
-    ...models.map((/** @type {any} */ it) => place(t("kind.model"), "models", it.name, to("models", it.name), t("v", { v: it.latest.number }))),
-    ...deployments.map((/** @type {any} */ it) => place(t("kind.deployment"), "serving", it.name, to("serving", it.name))),
-    ...deployments.map((/** @type {any} */ it) => place(t("nav.monitor"), "monitor", it.name, to("monitor", it.name))),
-    ...flows.map((/** @type {any} */ it) => place(t("palette.flow"), "flows", it.flow.name, to("flows", it.flow.name))),
-    ...(runs.runs ?? []).map((/** @type {any} */ it) => place(t("kind.run"), "runs", it.name || it.id, to("runs", it.id), it.group)),
+    ...models.map((/** @type {any} */ it) =>
+      place(t("kind.model"), "models", it.name, to("models", it.name), t("v", { v: it.latest.number })),
+    ),
+    ...deployments.map((/** @type {any} */ it) =>
+      place(t("kind.deployment"), "serving", it.name, to("serving", it.name)),
+    ),
+    ...deployments.map((/** @type {any} */ it) =>
+      place(t("nav.monitor"), "monitor", it.name, to("monitor", it.name)),
+    ),
+    ...flows.map((/** @type {any} */ it) =>
+      place(t("palette.flow"), "flows", it.flow.name, to("flows", it.flow.name)),
+    ),
+    ...(runs.runs ?? []).map((/** @type {any} */ it) =>
+      place(t("kind.run"), "runs", it.name || it.id, to("runs", it.id), it.group),
+    ),
   ];
 }
 
@@ -82,10 +99,16 @@ export function Palette({ close }) {
     .slice(0, 40)
     .map(({ item }) => item);
   const chosen = Math.min(at, found.length - 1);
-  useEffect(() => list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [chosen, typed]);
+  useEffect(
+    () => list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }),
+    [chosen, typed],
+  );
   const run = (/** @type {Item | undefined} */ item) => {
     if (!item) return;
-    localStorage.setItem(RECENT, JSON.stringify([key(item), ...last.filter((other) => other !== key(item))].slice(0, 12)));
+    localStorage.setItem(
+      RECENT,
+      JSON.stringify([key(item), ...last.filter((other) => other !== key(item))].slice(0, 12)),
+    );
     close();
     item.run();
   };
@@ -97,16 +120,77 @@ export function Palette({ close }) {
     event.preventDefault();
   };
   return html`<${Modal} title=${t("find")} close=${close} class="palette" plain>
-    <input ref=${input} role="combobox" aria-expanded="true" aria-controls="palette-list" aria-activedescendant=${found.length ? `palette-${chosen}` : null} aria-label=${t("find")} placeholder=${t("find")} autocomplete="off" spellcheck=${false} value=${typed} onInput=${(/** @type {any} */ event) => (type(event.target.value), move(0))} onKeyDown=${press} />
-    <ul id="palette-list" role="listbox" aria-label=${t("find")} ref=${list}>${found.map((item, i) => html`<li key=${key(item)} id=${`palette-${i}`} role="option" aria-selected=${String(i === chosen)} onClick=${() => run(item)} onMouseMove=${() => i !== chosen && move(i)}><${Ico} n=${item.icon} /><span>${item.name}</span>${item.note ? html`<span class="faint small">${item.note}</span>` : null}<span class="faint small right">${item.kind}</span></li>`)}</ul>
-    ${found.length ? null : html`<p class="none">${t("palette.none", { typed })} <a href=${withQuery(to("runs"), { q: typed })} onClick=${close}>${t("palette.runs")}</a></p>`}
+    <input
+      ref=${input}
+      role="combobox"
+      aria-expanded="true"
+      aria-controls="palette-list"
+      aria-activedescendant=${found.length ? `palette-${chosen}` : null}
+      aria-label=${t("find")}
+      placeholder=${t("find")}
+      autocomplete="off"
+      spellcheck=${false}
+      value=${typed}
+      onInput=${(/** @type {any} */ event) => (type(event.target.value), move(0))}
+      onKeyDown=${press}
+    />
+    <ul id="palette-list" role="listbox" aria-label=${t("find")} ref=${list}>
+      ${found.map(
+        (item, i) => html`<li
+        key=${key(item)}
+        id=${`palette-${i}`}
+        role="option"
+        aria-selected=${String(i === chosen)}
+        onClick=${() => run(item)}
+        onMouseMove=${() => i !== chosen && move(i)}
+      >
+        <${Ico} n=${item.icon} />
+        <span>${item.name}</span>
+        ${item.note ? html`<span class="faint small">${item.note}</span>` : null}
+        <span class="faint small right">${item.kind}</span>
+      </li>`,
+      )}
+    </ul>
+    ${
+      found.length
+        ? null
+        : html`<p class="none">
+      ${t("palette.none", { typed })} <a href=${withQuery(to("runs"), { q: typed })} onClick=${close}>${t("palette.runs")}</a>
+    </p>`
+    }
   <//>`;
 }
 
 /** The keys that work on this page. @param {{close: () => void}} props */
 export function Keys({ close }) {
   return html`<${Modal} title=${t("keys.title")} close=${close}>
-    <div class="in keys">${keys.value.map((group) => html`<section key=${group.title}><h3>${group.title}</h3><ul>${group.latest.current.map((item) => html`<li key=${item.key}><span class="mute">${item.label}</span><span class="nowrap">${(item.shown ?? item.key).split(/(?<=.)[ +](?=.)/).map((part, i) => html`${i ? " " : ""}<kbd>${part === " " ? "Space" : part}</kbd>`)}</span></li>`)}</ul></section>`)}
-    <section><h3>${t("keys.always")}</h3><ul><li><span class="mute">${t("find")}</span><span class="nowrap"><kbd>Ctrl</kbd> <kbd>K</kbd></span></li></ul></section></div>
+    <div class="in keys">
+      ${keys.value.map(
+        (group) => html`<section key=${group.title}>
+        <h3>${group.title}</h3>
+        <ul>
+          ${group.latest.current.map(
+            (item) => html`<li key=${item.key}>
+            <span class="mute">${item.label}</span>
+            <span class="nowrap">
+              ${(item.shown ?? item.key).split(/(?<=.)[ +](?=.)/).map(
+                (part, i) => html`
+                ${i ? " " : ""}
+                <kbd>${part === " " ? "Space" : part}</kbd>
+              `,
+              )}
+            </span>
+          </li>`,
+          )}
+        </ul>
+      </section>`,
+      )}
+      <section>
+        <h3>${t("keys.always")}</h3>
+        <ul>
+          <li><span class="mute">${t("find")}</span><span class="nowrap"><kbd>Ctrl</kbd> <kbd>K</kbd></span></li>
+        </ul>
+      </section>
+    </div>
   <//>`;
 }

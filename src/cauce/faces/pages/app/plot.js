@@ -66,14 +66,29 @@ function align(lines, weight) {
     line.xs.forEach((x, i) => (found[/** @type {number} */ (at.get(x))] = ys[i]));
     return found;
   };
-  return [xs, ...lines.flatMap((line) => (weight ? [column(line, line.ys), column(line, smooth(line.ys, weight))] : [column(line, line.ys)]))];
+  return [
+    xs,
+    ...lines.flatMap((line) =>
+      weight ? [column(line, line.ys), column(line, smooth(line.ys, weight))] : [column(line, line.ys)],
+    ),
+  ];
 }
 
 /**
  * @param {{name: string, lines: Line[], weight?: number, log?: boolean, time?: boolean, dots?: boolean, height?: number, sync?: string, unit?: string}} props
  *   weight: smoothing; the raw line stays faint behind. time: the axis is a clock, seconds. dots: points that no line joins.
  */
-export function Plot({ name, lines, weight = 0, log = false, time = false, dots = false, height = 200, sync = "page", unit = "" }) {
+export function Plot({
+  name,
+  lines,
+  weight = 0,
+  log = false,
+  time = false,
+  dots = false,
+  height = 200,
+  sync = "page",
+  unit = "",
+}) {
   const [box, width] = useWidth();
   const mount = useRef(/** @type {HTMLElement | null} */ (null));
   const [theme, retheme] = useState(0);
@@ -96,7 +111,11 @@ export function Plot({ name, lines, weight = 0, log = false, time = false, dots 
     uplot().then((uPlot) => {
       if (gone || !mount.current) return;
       data.current = align(lines, weight);
-      chart.current = new uPlot(options(uPlot, { lines, weight, log, time, dots, width, height, sync, unit, point }), data.current, mount.current);
+      chart.current = new uPlot(
+        options(uPlot, { lines, weight, log, time, dots, width, height, sync, unit, point }),
+        data.current,
+        mount.current,
+      );
     });
     return () => {
       gone = true;
@@ -121,14 +140,34 @@ export function Plot({ name, lines, weight = 0, log = false, time = false, dots 
     [looks],
   );
 
-  const rows = at ? lines.map((line, i) => ({ line, y: near(data.current[each * i + each], at.index) })).filter((row) => row.y !== null).sort((a, b) => Number(b.y) - Number(a.y)) : [];
+  const rows = at
+    ? lines
+        .map((line, i) => ({ line, y: near(data.current[each * i + each], at.index) }))
+        .filter((row) => row.y !== null)
+        .sort((a, b) => Number(b.y) - Number(a.y))
+    : [];
   return html`<div class="plot" ref=${box} style=${`min-height:${height}px`}>
     <div ref=${mount} role="img" aria-label=${t("plot.label", { name, n: lines.length })}></div>
-    ${at && rows.length ? html`<div class="tip" style=${`top:${Math.max(0, Math.min(at.top, height - 20 - 20 * Math.min(rows.length, 9)))}px;${at.left < width / 2 ? `left:${at.left + 58}px` : `right:${width - at.left - 28}px`}`}>
-      <span class="faint">${time ? clock(data.current[0][at.index], true) : t("plot.step", { n: num(data.current[0][at.index]) })}</span>
-      ${rows.slice(0, 8).map(({ line, y }) => html`<div key=${line.id}><i class="sw" style=${`background:${line.color}`}></i><span class="clip">${line.name}</span><b>${num(y)}</b></div>`)}
+    ${
+      at && rows.length
+        ? html`<div
+      class="tip"
+      style=${`top:${Math.max(0, Math.min(at.top, height - 20 - 20 * Math.min(rows.length, 9)))}px;${at.left < width / 2 ? `left:${at.left + 58}px` : `right:${width - at.left - 28}px`}`}
+    >
+      <span class="faint">
+        ${time ? clock(data.current[0][at.index], true) : t("plot.step", { n: num(data.current[0][at.index]) })}
+      </span>
+      ${rows.slice(0, 8).map(
+        ({ line, y }) => html`<div key=${line.id}>
+        <i class="sw" style=${`background:${line.color}`}></i>
+        <span class="clip">${line.name}</span>
+        <b>${num(y)}</b>
+      </div>`,
+      )}
       ${rows.length > 8 ? html`<span class="faint">${t("more", { n: rows.length - 8 })}</span>` : null}
-    </div>` : null}
+    </div>`
+        : null
+    }
   </div>`;
 }
 
@@ -148,7 +187,14 @@ function options(uPlot, { lines, weight, log, time, dots, width, height, sync, u
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const series = lines.flatMap((/** @type {Line} */ item, /** @type {number} */ i) => {
     const own = color(item.color);
-    const main = { label: item.name, stroke: own, width: i === 0 ? 2 : 1.5, spanGaps: true, points: { show: dots || item.xs.length < 2, size: dots ? 4 : 6, fill: own }, ...(dots ? { paths: () => null } : {}) };
+    const main = {
+      label: item.name,
+      stroke: own,
+      width: i === 0 ? 2 : 1.5,
+      spanGaps: true,
+      points: { show: dots || item.xs.length < 2, size: dots ? 4 : 6, fill: own },
+      ...(dots ? { paths: () => null } : {}),
+    };
     return weight ? [{ ...main, stroke: faint(own, 0.22), width: 1 }, main] : [main];
   });
   return {
@@ -156,19 +202,69 @@ function options(uPlot, { lines, weight, log, time, dots, width, height, sync, u
     height,
     legend: { show: false },
     padding: [10, 12, 0, 0],
-    cursor: { sync: { key: sync, setSeries: false }, focus: { prox: 24 }, drag: { x: true, y: false }, points: { size: 6 }, y: false },
+    cursor: {
+      sync: { key: sync, setSeries: false },
+      focus: { prox: 24 },
+      drag: { x: true, y: false },
+      points: { size: 6 },
+      y: false,
+    },
     focus: { alpha: 0.3 },
-    scales: { x: { time }, y: { distr: log ? 3 : 1, range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => (log ? uPlot.rangeLog(low, high, 10, false) : low === high ? [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1] : [low - (high - low) * 0.05, high + (high - low) * 0.05]) } },
+    scales: {
+      x: { time },
+      y: {
+        distr: log ? 3 : 1,
+        range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) =>
+          log
+            ? uPlot.rangeLog(low, high, 10, false)
+            : low === high
+              ? [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1]
+              : [low - (high - low) * 0.05, high + (high - low) * 0.05],
+      },
+    },
     series: [{}, ...series],
     axes: [
-      { stroke: text, font, grid: { show: false }, ticks: { show: false }, border: { show: true, stroke: line, width: 1 }, size: 24, gap: 5, space: 60, values: (/** @type {any} */ _, /** @type {number[]} */ list) => list.map((v) => (time ? (list[list.length - 1] - list[0] > 172800 ? day(v) : clock(v, list[1] - list[0] < 60)) : Number.isInteger(v) ? num(v) : "")) },
-      { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, size: 46, gap: 6, space: 40, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ list) => list.map((v) => (v === null ? "" : num(v, log ? undefined : digitsOf(list)) + unit)) },
+      {
+        stroke: text,
+        font,
+        grid: { show: false },
+        ticks: { show: false },
+        border: { show: true, stroke: line, width: 1 },
+        size: 24,
+        gap: 5,
+        space: 60,
+        values: (/** @type {any} */ _, /** @type {number[]} */ list) =>
+          list.map((v) =>
+            time
+              ? list[list.length - 1] - list[0] > 172800
+                ? day(v)
+                : clock(v, list[1] - list[0] < 60)
+              : Number.isInteger(v)
+                ? num(v)
+                : "",
+          ),
+      },
+      {
+        stroke: text,
+        font,
+        grid: { stroke: grid, width: 1 },
+        ticks: { show: false },
+        size: 46,
+        gap: 6,
+        space: 40,
+        values: (/** @type {any} */ _, /** @type {(number | null)[]} */ list) =>
+          list.map((v) => (v === null ? "" : num(v, log ? undefined : digitsOf(list)) + unit)),
+      },
     ],
     hooks: {
       setCursor: [
         (/** @type {any} */ u) => {
           const index = u.cursor.idx;
-          point(u.cursor.event && index !== null && index !== undefined && u.cursor.left >= 0 ? { left: u.cursor.left, top: u.cursor.top, index } : null);
+          point(
+            u.cursor.event && index !== null && index !== undefined && u.cursor.left >= 0
+              ? { left: u.cursor.left, top: u.cursor.top, index }
+              : null,
+          );
         },
       ],
       draw: [(/** @type {any} */ u) => ends(u, lines, weight)],
@@ -239,10 +335,23 @@ export function linesOf(found, runs, key, colors, time = false) {
     const run = names.get(item.run);
     if (!series || !run) return [];
     const xs = time ? series.times.map((/** @type {number} */ at) => at - run.started) : series.steps;
-    const rising = xs.map((/** @type {number} */ _, /** @type {number} */ i) => i).filter((/** @type {number} */ i) => i === 0 || xs[i] > xs[i - 1]);
-    return [{ id: run.id, name: run.name || run.id, color: colors.get(run.id) ?? "var(--text-3)", xs: rising.map((/** @type {number} */ i) => xs[i]), ys: rising.map((/** @type {number} */ i) => series.values[i]), live: run.status === "running", total: series.total }];
+    const rising = xs
+      .map((/** @type {number} */ _, /** @type {number} */ i) => i)
+      .filter((/** @type {number} */ i) => i === 0 || xs[i] > xs[i - 1]);
+    return [
+      {
+        id: run.id,
+        name: run.name || run.id,
+        color: colors.get(run.id) ?? "var(--text-3)",
+        xs: rising.map((/** @type {number} */ i) => xs[i]),
+        ys: rising.map((/** @type {number} */ i) => series.values[i]),
+        live: run.status === "running",
+        total: series.total,
+      },
+    ];
   });
 }
 
 /** Whether less of a metric is better, by its name. @param {string} key */
-export const lessIsBetter = (key) => /loss|error|err\b|rmse|mae\b|mse\b|perplexity|latency|time|seconds|size|wer\b|cer\b|p9\d/i.test(key);
+export const lessIsBetter = (key) =>
+  /loss|error|err\b|rmse|mae\b|mse\b|perplexity|latency|time|seconds|size|wer\b|cer\b|p9\d/i.test(key);

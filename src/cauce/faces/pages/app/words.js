@@ -17,7 +17,8 @@ const NARROW = "\u202f"; // between a number and its unit
  */
 export function t(key, values = {}) {
   const found = catalogue[key];
-  const text = typeof found === "object" ? found[Number(values.n) === 1 && plural.select(1) === "one" ? "one" : "other"] : found;
+  const text =
+    typeof found === "object" ? found[Number(values.n) === 1 && plural.select(1) === "one" ? "one" : "other"] : found;
   return (text ?? key).replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name];
     return typeof value === "number" ? count(value) : String(value ?? "");
@@ -53,13 +54,27 @@ export function num(x, digits) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "\u2212∞";
   const size = Math.abs(x);
-  if (digits !== undefined && size < 1e6) return minus(new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x));
-  if (size >= 1e6 || (size > 0 && size < 1e-3)) return minus(x.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e"));
-  return minus(new Intl.NumberFormat(lang, { maximumSignificantDigits: Math.max(4, Math.trunc(size).toString().length) }).format(x));
+  if (digits !== undefined && size < 1e6)
+    return minus(
+      new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x),
+    );
+  if (size >= 1e6 || (size > 0 && size < 1e-3))
+    return minus(
+      x
+        .toExponential(2)
+        .replace(/\.?0+e/, "e")
+        .replace("e+", "e"),
+    );
+  return minus(
+    new Intl.NumberFormat(lang, { maximumSignificantDigits: Math.max(4, Math.trunc(size).toString().length) }).format(
+      x,
+    ),
+  );
 }
 
 /** Digits after the point that tell the values of an axis apart. @param {(number | null)[]} list */
-export const digitsOf = (list) => Math.max(0, ...list.map((v) => (v === null ? 0 : (String(Number(v.toPrecision(10))).split(".")[1]?.length ?? 0))));
+export const digitsOf = (list) =>
+  Math.max(0, ...list.map((v) => (v === null ? 0 : (String(Number(v.toPrecision(10))).split(".")[1]?.length ?? 0))));
 
 /** A difference, with its sign. @param {number} x @param {number} [digits] */
 export const signed = (x, digits) => (x > 0 ? "+" : "") + num(x, digits);
@@ -78,7 +93,9 @@ export function size(bytes) {
   if (bytes === null || bytes === undefined) return "–";
   let [at, x] = [0, bytes];
   while (x >= 1000 && at < 4) [at, x] = [at + 1, x / 1000];
-  return (at && x < 100 ? num(Math.round(x * 10) / 10) : count(Math.round(x))) + NARROW + ["B", "kB", "MB", "GB", "TB"][at];
+  return (
+    (at && x < 100 ? num(Math.round(x * 10) / 10) : count(Math.round(x))) + NARROW + ["B", "kB", "MB", "GB", "TB"][at]
+  );
 }
 
 /** Milliseconds. @param {number | null | undefined} x */
@@ -119,7 +136,12 @@ export const full = (at) => new Date(at * 1000).toLocaleString(lang, { dateStyle
 
 /** Time of day; with seconds where lines follow each other. @param {number} at @param {boolean} [seconds] */
 export const clock = (at, seconds = false) =>
-  new Date(at * 1000).toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hour12: false });
+  new Date(at * 1000).toLocaleTimeString(lang, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: seconds ? "2-digit" : undefined,
+    hour12: false,
+  });
 
 /** The start of a digest or id, enough to recognise it. @param {string} id */
 export const short = (id) => id.replace(/^[a-z0-9]+:/, "").slice(0, 8);
