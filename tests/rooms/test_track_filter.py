@@ -2,7 +2,6 @@
 
 import math
 import random
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -273,29 +272,26 @@ def test_a_page_after_an_unknown_run_is_refused(ws, many, text):
         track.ls(ws, filter=text, before="nobody")
 
 
-def test_ten_thousand_runs_are_searched_in_little_time(ws):
+def test_counts_over_thousands_of_runs_are_exact(ws):
     rng = random.Random(1)
-    for part in range(20):
-        runs = tuple(
-            Run(
-                id=RunId(ids.new_id()),
-                kind="train",
-                name=ids.readable(str(n)),
-                status="finished",
-                started=float(n),
-                ended=n + 5.0,
-                params={"lr": rng.random(), "width": 64, "seed": n},
-                metrics={"val/acc": rng.random(), "loss": rng.random()},
-                tags={"x": "y"},
-            )
-            for n in range(part * 500, part * 500 + 500)
+    runs = [
+        Run(
+            id=RunId(ids.new_id()),
+            kind="train",
+            name=ids.readable(str(n)),
+            status="finished",
+            started=float(n),
+            ended=n + 5.0,
+            params={"lr": rng.random(), "seed": n},
+            metrics={"val/acc": rng.random()},
+            tags={"x": "y"},
         )
-        ws.catalog.commit(Commit(runs=runs))
-    text = "val/acc > 0.9 and params.lr < 0.01 and status = finished and tags.x = y"
-    track.ls(ws, filter=text)
-    spent = []
-    for _ in range(3):
-        before = time.process_time()
-        assert track.ls(ws, filter=text).total < 50
-        spent.append(time.process_time() - before)
-    assert min(spent) < 0.15
+        for n in range(3000)
+    ]
+    for start in range(0, len(runs), 500):
+        ws.catalog.commit(Commit(runs=tuple(runs[start : start + 500])))
+    text = "val/acc > 0.9 and params.lr < 0.1 and status = finished and tags.x = y"
+    wanted = {run.id for run in runs if run.metrics["val/acc"] > 0.9 and run.params["lr"] < 0.1}
+    found = track.ls(ws, filter=text)
+    assert found.total == len(wanted)
+    assert {run.id for run in found.runs} == wanted

@@ -1,5 +1,6 @@
 """Applying a commit inside a transaction, and the events that follow from it."""
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,10 @@ from cauce.kernel.entities import (
 if TYPE_CHECKING:
     from cauce.kernel.sql import Session
 
-_FREE = {"tags"}
-"""Fields of an ended run that may still change."""
+_NAMES = {
+    forbidden: re.compile(rf"[^\x00-\x1f\x7f{forbidden}]{{1,500}}") for forbidden in ("", "@", "/@")
+}
+"""Forbidden characters -> what a name without them looks like."""
 
 
 def apply(session: "Session", commit: Commit, *, at: float) -> Receipt:
@@ -107,8 +110,7 @@ def check(commit: Commit) -> None:
 
 
 def _check_name(what: str, text: str, forbidden: str) -> None:
-    bad = any(char in forbidden or ord(char) < 32 or ord(char) == 127 for char in text)
-    if not text or bad or len(text) > 500:
+    if not _NAMES[forbidden].fullmatch(text):
         raise Invalid(
             f"{text[:100]!r} cannot be a {what}",
             hint=f"1 to 500 characters, no control characters{', none of ' if forbidden else ''}"

@@ -1,6 +1,7 @@
 """Rows of the catalogue's tables as entities and back."""
 
 import json
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -35,6 +36,10 @@ JOB = (
 )
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@cache
 def marks(columns: str) -> str:
     """Give as many placeholders as there are columns."""
     return ", ".join("?" * (columns.count(",") + 1))
@@ -42,7 +47,7 @@ def marks(columns: str) -> str:
 
 def pack(value: Any) -> str:
     """Write JSON; NaN and infinities are kept, as Python's own reader and writer do."""
-    return json.dumps(value, separators=(",", ":"))
+    return _encode(value)
 
 
 def version(row: Row) -> Version:

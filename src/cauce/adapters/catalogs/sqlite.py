@@ -145,6 +145,7 @@ class SqliteDatabase:
                 connection.execute("PRAGMA journal_mode = WAL")
             # FULL: a commit that was acknowledged outlives a power loss (docs/decisions/0002).
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()
