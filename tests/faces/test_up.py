@@ -110,6 +110,24 @@ def test_it_stops_within_five_seconds_with_streams_open(up, project, how):
     assert server.running(project) == ""
 
 
+def test_it_says_nothing_but_that_it_stopped(up):
+    running = up()
+    running.worker()
+    running.process.terminate()
+    assert running.process.communicate(timeout=20)[1] == "stopped\n"
+
+
+def test_a_run_whose_process_died_is_ended(up, project):
+    script = "import cauce, os; cauce.run(name='dies').__enter__(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", script], cwd=project, check=False, timeout=60)
+    running = up()
+    with cauce.open(running.url) as remote:
+        until = time.monotonic() + 20
+        while remote.track.show("dies").run.status == "running":
+            assert time.monotonic() < until
+        assert remote.track.show("dies").run.status == "killed"
+
+
 def test_a_killed_server_takes_its_worker_with_it(up):
     running = up()
     worker = running.worker()

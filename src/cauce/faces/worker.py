@@ -1,4 +1,4 @@
-"""The process beside `cauce up` that runs the project's flows.
+"""The process beside `cauce up` that runs the project's flows, and ends runs that died.
 
 It is a process of its own: a step that runs wild cannot hold the server up. It ends with the
 server, also when that is killed: then the pipe to its standard input closes.
@@ -18,6 +18,7 @@ from cauce.errors import CauceError
 
 _PATIENCE = 2.0
 _PAUSE = 2.0
+_REAP = 30.0
 
 
 class Worker:
@@ -83,6 +84,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which stops us
     threading.Thread(target=_watch, daemon=True).start()
+    threading.Thread(target=_reap, daemon=True).start()
     while True:
         try:
             with client.open(".") as ws:
@@ -92,13 +94,30 @@ def main() -> int:
             time.sleep(_PAUSE)
 
 
+def _reap() -> None:
+    """End the runs whose process is gone, now and then: a killed training cannot do it itself."""
+    from cauce.faces import client
+
+    while True:
+        try:
+            with client.open(".") as ws:
+                ws.call("track.reap")
+        except CauceError as error:
+            print(f"worker of flows: {error.message}", file=sys.stderr)
+        time.sleep(_REAP)
+
+
 def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's form
     raise SystemExit(0)
 
 
 def _watch() -> None:
-    """Wait for the end of standard input: then the server is gone."""
-    sys.stdin.buffer.read()
+    """Wait for the end of standard input: then the server is gone.
+
+    Not through `sys.stdin`: a thread inside its buffer makes the interpreter abort at its end.
+    """
+    while os.read(0, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
