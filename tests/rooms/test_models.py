@@ -130,6 +130,15 @@ def test_samples_that_are_pickled_arrays_are_not_opened(ws, data):
         models.export(ws, run.id)
 
 
+def test_a_run_of_another_kind_has_no_model_to_export(ws, data):
+    models.register(ws, trained.run(ws, data, trained.mlp()).id, name="digits")
+    others = [run for run in ws.catalog.runs() if run.kind != "train"]
+    assert {"add", "export", "register"} <= {run.kind for run in others}
+    for run in others:
+        with pytest.raises(NotFound, match="logged no model"):
+            models.register(ws, run.id, name="other")
+
+
 def test_a_run_without_a_model_is_named(ws, data):
     with pytest.raises(NotFound, match="no training run"):
         models.export(ws, "latest")

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from cauce.errors import Conflict, GateFailed, Invalid, NotFound
-from cauce.kernel import ids, manifest, publish
+from cauce.kernel import ids, manifest, publish, runs
 from cauce.kernel import model as kernel_model
 from cauce.kernel.entities import Commit, Move, Run
 from cauce.kernel.operation import operation
@@ -51,7 +51,7 @@ def export(ws: Workspace, run: str) -> Export:
         Unsupported: The framework's converter does not know a part of the model.
         Denied: The native model holds types that are not trusted.
     """
-    return proof.export(ws, record.find_run(ws, run))
+    return proof.export(ws, runs.find(ws, run, finished=True))
 
 
 @operation(
@@ -73,7 +73,7 @@ def register(ws: Workspace, run: str, *, name: str) -> ModelVersion:
     """
     ids.check_name("model", name)
     started = ws.now()
-    source = record.find_run(ws, run)
+    source = runs.find(ws, run, finished=True)
     artifact = proof.artifact_of(ws, source)
     there = registry.of_artifact(ws, name, artifact.id)
     if there is not None:

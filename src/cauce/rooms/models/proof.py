@@ -27,7 +27,7 @@ _RUNTIME = "onnxruntime"
 def artifact_of(ws: "Workspace", run: Run) -> Version:
     """Find the native model that a run logged; raises `NotFound`."""
     found = record.generated(ws, run.id, "model")
-    if found is None:
+    if found is None or found.kind != "artifact":
         raise NotFound(
             f"the run {run.name or run.id} logged no model",
             hint="call run.log_model(model, inputs=X) in the training script",

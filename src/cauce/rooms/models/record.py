@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from cauce.errors import Damaged, NotFound
+from cauce.errors import Damaged
 from cauce.kernel import ids, manifest
 from cauce.kernel.entities import (
     Commit,
@@ -111,20 +111,3 @@ def generated(ws: "Workspace", run: RunId, role: str) -> Version | None:
         if edge.direction == "generated" and edge.role == role
     ]
     return ws.catalog.version(found[-1]) if found else None
-
-
-def find_run(ws: "Workspace", spec: str) -> Run:
-    """Find a training run by id, unique prefix, name, or `latest` for the newest finished one.
-
-    Raises:
-        NotFound: There is none.
-    """
-    if spec == "latest":
-        newest = ws.catalog.runs("train", status="finished", limit=1)
-        if not newest:
-            raise NotFound(
-                "no training run has finished", hint="cauce track run -- python train.py"
-            )
-        return newest[0]
-    named = ws.catalog.runs("train", name=spec, limit=1)
-    return named[0] if named else ws.catalog.run(RunId(spec))

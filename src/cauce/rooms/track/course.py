@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from cauce.errors import Conflict, Invalid, NotFound
-from cauce.kernel import ids, rows, sql
+from cauce.errors import Conflict, Invalid
+from cauce.kernel import ids, rows, runs, sql
 from cauce.kernel.entities import Code, Commit, Digest, Edge, Run, RunId, Scalar, Status, Version
 from cauce.kernel.workspace import DEFAULT_TAGS
 from cauce.rooms.track import process
@@ -17,7 +17,6 @@ from cauce.rooms.track import process
 if TYPE_CHECKING:
     from cauce.kernel.workspace import Workspace
 
-KIND = "train"
 COMPACT_POINTS = 50_000
 """A run that logged so many points is compacted when it ends."""
 
@@ -34,30 +33,6 @@ def metrics_of(run: str) -> str:
 def console_of(run: str) -> str:
     """Name the stream of a run's console."""
     return f"logs/{run}"
-
-
-def find(ws: "Workspace", spec: str) -> Run:
-    """Find a run by id, unique prefix of one, name, or `latest` for the newest training run.
-
-    Raises:
-        NotFound: There is none; the hint names the newest ones.
-    """
-    if spec == "latest":
-        newest = ws.catalog.runs(KIND, limit=1)
-        if not newest:
-            raise NotFound("nothing was trained yet", hint="cauce track run -- python train.py")
-        return newest[0]
-    for kind in (KIND, None):
-        named = ws.catalog.runs(kind, name=spec, limit=1) if spec else []
-        if named:
-            return named[0]
-    try:
-        return ws.catalog.run(RunId(spec))
-    except NotFound as error:
-        known = [run.name or run.id for run in ws.catalog.runs(KIND, limit=5)]
-        raise NotFound(
-            f"no run {spec[:100]!r}", hint=f"newest: {', '.join(known) or 'none'}"
-        ) from error
 
 
 def source(ws: "Workspace", spec: str) -> tuple[Version, str]:
@@ -95,12 +70,12 @@ def begin(
     id = RunId(ids.new_id())
     run = Run(
         id=id,
-        kind=KIND,
+        kind=runs.TRAIN,
         name=name or ids.readable(id),
         agent=ws.agent,
         started=ws.now(),
         group=experiment,
-        parent=find(ws, parent).id if parent else None,
+        parent=runs.find(ws, parent).id if parent else None,
         params=dict(params),
         tags=dict(tags),
         code=code,

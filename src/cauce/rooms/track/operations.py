@@ -7,6 +7,7 @@ from msgspec import Meta
 from msgspec.structs import asdict, replace
 
 from cauce.errors import Conflict, Invalid
+from cauce.kernel import runs
 from cauce.kernel.entities import Code, Point, Run, Scalar
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
@@ -80,7 +81,7 @@ def log(ws: Workspace, run: str, points: list[Point]) -> int:
     Raises:
         Conflict: The run has ended.
     """
-    found = course.find(ws, run)
+    found = runs.find(ws, run)
     if found.status != "running":
         raise Conflict(f"run {found.name} is {found.status}; nothing can be logged any more")
     for point in points:
@@ -109,7 +110,7 @@ def finish(
     Raises:
         Conflict: It has ended already in another way.
     """
-    return course.end(ws, course.find(ws, run), status=status, error=error)
+    return course.end(ws, runs.find(ws, run), status=status, error=error)
 
 
 @operation("track.set", role="writer", examples=("cauce track set latest --tags note=good",))
@@ -141,7 +142,7 @@ def set(
             tags={key: value for key, value in kept.items() if value},
         )
 
-    return course.change(ws, course.find(ws, run).id, merged)
+    return course.change(ws, runs.find(ws, run).id, merged)
 
 
 @operation(
@@ -196,7 +197,7 @@ def show(ws: Workspace, run: str) -> RunDetail:
     Args:
         run: Id, unique prefix, name, or `latest`.
     """
-    found = course.find(ws, run)
+    found = runs.find(ws, run)
     keys = ws.streams.keys(course.metrics_of(found.id))
     return RunDetail(
         run=found,
@@ -262,7 +263,7 @@ def logs(ws: Workspace, run: str, *, after: int = 0, limit: int = 500) -> LogPag
         after: Lines to pass over: `next` of the page before.
         limit: Most lines to read.
     """
-    return console.page(ws, course.find(ws, run), after=after, limit=limit)
+    return console.page(ws, runs.find(ws, run), after=after, limit=limit)
 
 
 @operation("track.write", role="writer")
@@ -273,7 +274,7 @@ def write(ws: Workspace, run: str, lines: list[LogLine]) -> int:
         run: Id, unique prefix, name, or `latest`.
         lines: Lines; those without a time get the present one.
     """
-    return console.append(ws, course.find(ws, run), lines)
+    return console.append(ws, runs.find(ws, run), lines)
 
 
 @operation(
@@ -335,7 +336,7 @@ def reap(ws: Workspace) -> list[Run]:
 def _running(ws: Workspace) -> Iterator[Run]:
     """Iterate over the training runs that have not ended."""
     before: tuple[float, str] | None = None
-    while page := ws.catalog.runs(course.KIND, status="running", before=before, limit=500):
+    while page := ws.catalog.runs(runs.TRAIN, status="running", before=before, limit=500):
         yield from page
         before = (page[-1].started, page[-1].id)
 
@@ -344,4 +345,4 @@ def _several(ws: Workspace, specs: list[str]) -> list[Run]:
     """Find several runs."""
     if not 1 <= len(specs) <= _MOST_RUNS:
         raise Invalid(f"{len(specs)} runs", hint=f"name 1 to {_MOST_RUNS} of them")
-    return [course.find(ws, spec) for spec in specs]
+    return [runs.find(ws, spec) for spec in specs]
