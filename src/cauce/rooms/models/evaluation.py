@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cauce.kernel import decoding
 from cauce.kernel.entities import Digest, Run, Version
 from cauce.rooms.models import record, registry, rows, statistics
 from cauce.rooms.models.entities import ClassScore, Evaluation, Sample
@@ -50,8 +51,8 @@ def evaluate(ws: "Workspace", spec: str, data: str, split: str) -> Evaluation:
     labelled = rows.of_split(ws.manifest(dataset.id), split)
     session, signature = registry.session(ws, target.id)
     answers: list[Sample] = []
-    for batch in rows.batches(ws, labelled, signature):
-        said = rows.answer(session, signature, batch)
+    for batch in decoding.batches(ws, labelled, signature):
+        said = decoding.answer(session, signature, batch)
         chunk = labelled[len(answers) : len(answers) + len(batch)]
         answers += [
             Sample(path=row.path, digest=row.digest, truth=row.label, label=label, confidence=sure)

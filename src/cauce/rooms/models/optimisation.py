@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from cauce.errors import Conflict, Invalid, NotFound, Unsupported
-from cauce.kernel import manifest, model, plugins, progress
+from cauce.kernel import decoding, manifest, model, plugins, progress
 from cauce.kernel.entities import Digest, Manifest, Move, Run, Version
 from cauce.rooms.models import measure, proof, record, registry, rows
 from cauce.rooms.models.entities import Measured, ModelVersion, Variant
@@ -170,7 +170,7 @@ def _measure(
             strict=True,
         )
     )
-    said = {key: rows.answer(one, signature, judged.test) for key, one in sessions.items()}
+    said = {key: decoding.answer(one, signature, judged.test) for key, one in sessions.items()}
     reference = said[BASE].labels
     measured = []
     for item in candidates:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
 
 from cauce.errors import Damaged, Invalid, NotFound
-from cauce.kernel import ids, manifest, plugins
+from cauce.kernel import decoding, ids, manifest, plugins
 from cauce.kernel.detector import Detector
 from cauce.kernel.entities import (
     Commit,
@@ -72,14 +73,14 @@ def make(ws: "Workspace", name: str, *, data: str, split: str) -> Profile:
     own = rows.of_split(tree, split)
     splits = {entry.path.partition("/")[0] for entry in tree.entries}
     outputs = HELD_OUT if split == "train" and HELD_OUT in splits else split
-    for batch in rows.batches(ws, own, signature):
+    for batch in decoding.batches(ws, own, signature):
         for column, values in features.columns(batch, watched).items():
             counter.add(column, values)
         if outputs == split:
-            _add_answers(counter, rows.answers(session, signature, batch))
+            _add_answers(counter, decoding.answer(session, signature, batch))
     if outputs != split:
-        for batch in rows.batches(ws, rows.of_split(tree, outputs), signature):
-            _add_answers(counter, rows.answers(session, signature, batch))
+        for batch in decoding.batches(ws, rows.of_split(tree, outputs), signature):
+            _add_answers(counter, decoding.answer(session, signature, batch))
     names = {**watched.names, **OUTPUTS}
     counted = counter.profiles({column: TYPES.get(column, "numeric") for column in names})
     entries, described = _files(ws, names, counted)
@@ -112,10 +113,9 @@ def detector() -> Detector:
     return found
 
 
-def _add_answers(counter: Counter, said: tuple[list[str], Any]) -> None:
-    labels, confidence = said
-    counter.add("label", labels)
-    counter.add("confidence", confidence)
+def _add_answers(counter: Counter, said: decoding.Answers) -> None:
+    counter.add("label", said.labels)
+    counter.add("confidence", np.asarray(said.confidence, np.float64))
 
 
 def _files(
