@@ -25,6 +25,7 @@ from cauce.kernel.entities import (
 )
 from cauce.kernel.ids import new_id
 from cauce.kernel.sql import tables
+from cauce.kernel.wrappers import Around
 
 OLD = time.time() - 10 * 24 * 3600
 
@@ -191,6 +192,22 @@ def test_collection_keeps_what_any_table_or_stream_names(ws):
     age(ws, named)
     assert ws.admin.gc(apply=True).count == 1
     assert ws.objects.has(named) == set(named) - {loose}
+
+
+class PutAfterListing(Around):
+    """A store in which somebody puts an object again as soon as it was listed."""
+
+    def list(self, algorithm=None):
+        yield from self._inner.list(algorithm)
+        self._inner.put([b"loose"])
+
+
+def test_an_object_put_again_while_others_are_marked_stays(ws):
+    (loose,) = ws.objects.put([b"loose"])
+    age(ws, [loose])
+    ws.objects = PutAfterListing(ws.objects)
+    assert ws.admin.gc(apply=True).count == 0
+    assert ws.objects.has([loose]) == {loose}
 
 
 def test_an_object_put_again_is_young_again(ws):

@@ -53,7 +53,8 @@ def collect(ws: "Workspace", *, apply: bool, grace_hours: float) -> GcReport:
     """Find objects that nothing reaches, and remove them when asked to.
 
     Writers may go on meanwhile: what is put, or put again, counts as young. Candidates are listed
-    before marking, so an object that a commit made reachable in between stays.
+    before marking, so an object that a commit made reachable in between stays; their dates are
+    read after it, so one that was put again meanwhile stays too.
 
     Raises:
         Damaged: A manifest cannot be read, so nobody can tell what it reaches.
@@ -67,7 +68,8 @@ def collect(ws: "Workspace", *, apply: bool, grace_hours: float) -> GcReport:
         for info in listed
         if info.digest not in reached and not (shared and info.digest.startswith("md5:"))
     ]
-    old = [info for info in loose if info.modified <= limit]
+    renewed = {info.digest for info in ws.objects.list() if info.modified > limit}
+    old = [info for info in loose if info.digest not in renewed]
     if apply:
         for part in _batches(old):
             ws.objects.delete([info.digest for info in part])

@@ -159,10 +159,12 @@ def version(manifest: Manifest) -> Digest:
     return digest.of(dump(manifest))
 
 
-def describe(manifest: Manifest, name: str, *, created: float = 0.0) -> Version:
-    """Make the catalogue's row of a manifest."""
+def describe(
+    manifest: Manifest, name: str, *, created: float = 0.0, id: Digest | None = None
+) -> Version:
+    """Make the catalogue's row of a manifest; `id` is its version id where that is known."""
     return Version(
-        id=version(manifest),
+        id=id or version(manifest),
         kind=manifest.kind,
         name=name,
         created=created,

@@ -118,8 +118,8 @@ class Workspace:
 
     def put_manifest(self, tree: Manifest, name: str) -> Version:
         """Store a manifest's bytes and give its row, ready for a commit."""
-        self.objects.put([manifest.dump(tree)])
-        return manifest.describe(tree, name, created=self.now())
+        (id,) = self.objects.put([manifest.dump(tree)])
+        return manifest.describe(tree, name, created=self.now(), id=id)
 
     def manifest(self, version: Digest) -> Manifest:
         """Read a version's manifest; raises `NotFound` or `Damaged`."""
