@@ -6,7 +6,26 @@ from collections.abc import Sequence
 from cauce.faces import command, words
 from cauce.faces.groups import GROUPS
 from cauce.kernel import operation
+from cauce.kernel.config import SETTINGS, VARIABLES
 from cauce.kernel.operation import Operation, Parameter
+
+SETTINGS_HEAD = """\
+# Settings
+
+A flag comes before the environment, that before `cauce.toml`, that before `[tool.cauce]` in
+`pyproject.toml`, that before the default. In `cauce.toml` a dotted key is a table:
+
+    catalog = "postgresql://user@host/cauce"
+
+    [server]
+    port = 8080
+
+An unknown key is an error that names the nearest known one. `cauce admin settings` prints what
+holds in a project and where each value came from. `[flow.NAME]` tables are described in
+[Flow](flow.md).
+
+| setting | default | variable | what it does |
+| --- | --- | --- | --- |"""
 
 NOTE = "Written by scripts/reference from the operations; change those."
 
@@ -74,6 +93,17 @@ def pages(operations: Sequence[Operation]) -> dict[str, str]:
             )
         )
     return found
+
+
+def settings() -> str:
+    """Write docs/settings.md."""
+    rows = []
+    for one in SETTINGS:
+        default = json.dumps(one.default) if isinstance(one.default, bool | str) else one.default
+        variable = "CAUCE_" + one.key.replace(".", "__").upper()
+        shown = "" if variable in VARIABLES else f"`{variable}`"
+        rows.append(f"| `{one.key}` | `{default}` | {shown} | {one.help} |")
+    return "\n".join((f"<!-- {NOTE} -->", SETTINGS_HEAD, *rows, ""))
 
 
 def contents(operations: Sequence[Operation]) -> str:

@@ -73,7 +73,7 @@ FREE_SECTIONS = ("flow",)
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
-_VARIABLES = {"CAUCE_RUN", "CAUCE_PROJECT", "CAUCE_PARENT", "CAUCE_URL", "CAUCE_TOKEN"}
+VARIABLES = {"CAUCE_RUN", "CAUCE_PROJECT", "CAUCE_PARENT", "CAUCE_URL", "CAUCE_TOKEN"}
 """Variables that mean something else: what a tracked run hands to its process, where a client's
 server is."""
 
@@ -161,9 +161,9 @@ def _of_variable(name: str) -> str | None:
     """Give the setting that an environment variable sets, None when it is no setting.
 
     A variable without a section is only refused when it looks like a mistyped setting: others use
-    `CAUCE_` names too, and so do we (`_VARIABLES`).
+    `CAUCE_` names too, and so do we (`VARIABLES`).
     """
-    if not name.startswith("CAUCE_") or name in _VARIABLES:
+    if not name.startswith("CAUCE_") or name in VARIABLES:
         return None
     key = name.removeprefix("CAUCE_").lower().replace("__", ".")
     if key not in _BY_KEY and "." not in key:
