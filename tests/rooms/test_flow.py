@@ -375,6 +375,29 @@ def test_a_flow_that_does_not_exist_is_not_found(project):
         assert "retrain" in caught.value.hint
 
 
+def test_a_start_queues_the_flow_for_a_worker(project):
+    with opened(project, RETRAIN) as ws:
+        job = flow.start(ws, "retrain", reason="to see")
+        assert (job.state, job.name) == ("queued", "retrain")
+        [run] = flow.work(ws, quiet=True)
+        assert (run.job, run.reason, run.outcome) == (job.id, "to see", "done")
+        assert "retrain is queued" in " ".join(renderer("flow.start")(job))
+
+
+def test_a_second_start_gives_the_job_that_waits_or_runs(project):
+    with opened(project, RETRAIN) as ws:
+        job = flow.start(ws, "retrain")
+        assert flow.start(ws, "retrain").id == job.id
+        assert ws.catalog.lease("flow", worker="other").id == job.id
+        assert flow.start(ws, "retrain").id == job.id
+        assert len(ws.catalog.jobs("flow")) == 1
+
+
+def test_a_start_of_what_is_no_flow_is_refused(project):
+    with opened(project, RETRAIN) as ws, pytest.raises(NotFound):
+        flow.start(ws, "retarin")
+
+
 def test_a_run_by_hand_replaces_the_job_that_waits(project):
     with opened(project, RETRAIN) as ws:
         move(ws)

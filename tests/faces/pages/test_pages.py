@@ -17,6 +17,7 @@ PAGES = {
     "/data/digits": "Files per class",
     "/data/digits?tab=versions": "one more three",
     "/data/digits/compare/v1..v2": "Unchanged",
+    "/data/digits/compare/1..2": "Unchanged",
     "/label": "Which digit is this",
     "/label/unsure": "Skip",
     "/runs": "val/accuracy",

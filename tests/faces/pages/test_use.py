@@ -183,6 +183,16 @@ def test_deployment_rolls_back_to_what_ran_before(site: Site, visit: Visit) -> N
     assert site.ws.serve.show("prod").live.model == "digits@1"
 
 
+def test_a_flow_is_started_by_hand(site: Site, visit: Visit) -> None:
+    page = visit(f"{site.url}{site.base}/flows/retrain")
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run now").click()
+    expect(page.locator(".toast")).to_contain_text("retrain is queued")
+    [job] = site.ws.catalog.jobs("flow", state="queued")
+    assert (job.name, job.payload["reason"]) == ("retrain", "manual")
+    site.ws.catalog.settle(job.id, worker="", state="cancelled")
+
+
 def test_check_can_be_asked_for_and_its_report_opens(site: Site, visit: Visit) -> None:
     live = site.ws.serve.show("prod").live
     traffic.record(site.ws, traffic.fresh()[80:160], live.id, at=site.ws.now() - 1)

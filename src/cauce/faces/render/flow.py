@@ -32,6 +32,14 @@ def ls(found: Sequence[FlowSummary]) -> Iterator[str]:
     yield from columns(head, body, right="steps runs")
 
 
+@renders("flow.start")
+def start(job: Job) -> Iterator[str]:
+    """What waits for a worker."""
+    yield f"{job.name} is {job.state}: {scalar(str(job.payload.get('reason', '')))}"
+    if job.state == "queued":
+        yield "`cauce up` does it by itself; without it: cauce flow work"
+
+
 @renders("flow.tick")
 def tick(jobs: Sequence[Job]) -> Iterator[str]:
     """One job a line."""

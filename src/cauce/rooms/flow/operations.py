@@ -96,6 +96,40 @@ def work(
         worker.close()
 
 
+@operation("flow.start", role="writer", examples=("cauce flow start retrain",))
+def start(ws: Workspace, flow: str, *, reason: str = "manual") -> Job:
+    """Queue a flow, for the worker of `cauce up` or of `cauce flow work`.
+
+    Args:
+        flow: Its name in cauce.toml.
+        reason: Why, for its history.
+
+    Returns:
+        The job; where one waits or runs already, that one.
+
+    Raises:
+        NotFound: No such flow.
+    """
+    definition.flow(ws, flow)
+    ws.catalog.commit(Commit(jobs=(_by_hand(flow, reason),), agent=ws.agent))
+    for state in ("queued", "running"):
+        found = ws.catalog.jobs(trigger.KIND, name=flow, state=state, limit=1)
+        if found:
+            return found[0]
+    return ws.catalog.jobs(trigger.KIND, name=flow, limit=1)[0]  # a worker was quick
+
+
+def _by_hand(flow: str, reason: str) -> Job:
+    """Make the job of a flow that a person starts."""
+    return Job(
+        id=ids.new_id(),
+        kind=trigger.KIND,
+        name=flow,
+        key=flow,
+        payload={"reason": reason, "event": 0},
+    )
+
+
 @operation(
     "flow.run",
     role="writer",
@@ -122,13 +156,7 @@ def run(ws: Workspace, flow: str, *, reason: str = "manual", quiet: bool = False
     flows = definition.flows(ws)
     for waiting in ws.catalog.jobs(trigger.KIND, name=flow, state="queued", limit=10):
         ws.catalog.settle(waiting.id, worker="", state="cancelled", error="replaced by hand")
-    job = Job(
-        id=ids.new_id(),
-        kind=trigger.KIND,
-        name=flow,
-        key=flow,
-        payload={"reason": reason, "event": 0},
-    )
+    job = _by_hand(flow, reason)
     ws.catalog.commit(Commit(jobs=(job,), agent=ws.agent))
     worker = Worker(ws, quiet=quiet)
     try:

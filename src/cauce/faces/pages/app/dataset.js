@@ -55,7 +55,8 @@ export const Picture = ({
 /** @param {{name: string, range?: string}} props */
 export default function Dataset({ name, range }) {
   const [tab] = useQuery("tab", "browse");
-  const [v] = useQuery("v");
+  const [asked] = useQuery("v");
+  const v = asked && numbered(asked);
   const versions = useCall("data.versions", { name }, { on: /dataset/ });
   const latest = versions.value?.[0];
   const shown = range ? "compare" : tab;
@@ -390,9 +391,12 @@ function Versions({ name, versions }) {
   <//>`;
 }
 
+/** A version as people write it, `2`, as its number `v2`. @param {string} text */
+const numbered = (text) => (/^\d+$/.test(text) ? `v${text}` : text);
+
 /** @param {{name: string, range: string, versions: any[]}} props */
 function Compare({ name, range, versions }) {
-  const [old, now] = (range || between(versions)).split("..");
+  const [old, now] = (range || between(versions)).split("..").map(numbered);
   const diff = useCall(
     old && now ? "data.diff" : null,
     { old: `${name}@${old}`, new: `${name}@${now}` },

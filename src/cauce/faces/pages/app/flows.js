@@ -1,22 +1,22 @@
 // Flows: what starts them, what they do, why each run ran and what came of it.
 
-import { useCall } from "./api.js";
+import { change, useCall } from "./api.js";
 import {
   Cmd,
   Empty,
   Head,
   Loaded,
   Mark,
-  Modal,
   Outcome,
   Panel,
   State,
   When,
+  ask,
   html,
   t,
   to,
+  toast,
   useQuery,
-  useState,
   useWidth,
 } from "./ui.js";
 import { count, took } from "./words.js";
@@ -108,14 +108,13 @@ function Flow({ summary }) {
   const { flow, last, state } = summary;
   const history = useCall("flow.history", { flow: flow.name, limit: 50 }, { on: /job|pipeline|run\./ });
   const [picked] = useQuery("run");
-  const [ask, open] = useState(false);
   const shown = history.value?.find((/** @type {any} */ run) => run.id === picked) ?? last;
   return html`<div class="page">
     <${Head}
       title=${flow.name}
       sub=${shown ? html`${t("flow.because", { reason: shown.reason })}, <${When} at=${shown.started} />` : t("flow.never")}
     >
-      <button type="button" class="btn main-act" onClick=${() => open(true)}>${t("flow.run")}</button>
+      <button type="button" class="btn main-act" onClick=${() => start(flow)}>${t("flow.run")}</button>
     <//>
     <${Panel}
       title=${t("flow.steps")}
@@ -158,14 +157,20 @@ function Flow({ summary }) {
         <//>
       </aside>
     </div>
-    ${
-      ask
-        ? html`<${Modal} title=${t("flow.run.title", { name: flow.name })} close=${() => open(false)}>
-      <div class="in"><p>${t("flow.run.text")}</p><${Cmd} line=${`cauce flow run ${flow.name}`} /></div>
-    <//>`
-        : null
-    }
   </div>`;
+}
+
+/** Ask, then queue the flow. @param {any} flow */
+function start(flow) {
+  ask({
+    title: t("flow.run.title", { name: flow.name }),
+    body: html`<p>${t("flow.run.text", { n: flow.steps.length })}</p>`,
+    verb: t("flow.run"),
+    run: async () => {
+      await change("flow.start", { flow: flow.name });
+      toast(t("flow.run.done", { name: flow.name }));
+    },
+  });
 }
 
 /** The steps in a row, each with how it went. @param {{flow: any, run: any}} props */
