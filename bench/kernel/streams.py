@@ -19,6 +19,7 @@ import pyarrow as pa
 
 import cauce
 from cauce.kernel import ids
+from cauce.kernel.entities import Point
 from cauce.kernel.telemetry import Streams
 
 RECORDS = 200_000
@@ -103,15 +104,25 @@ def _append_points(root: Path) -> None:
             for step, value in enumerate(values):
                 append("loss", value, step, 1.7e9 + step)
 
+    points = [
+        Point(key="loss", value=value, step=step, at=1.7e9 + step)
+        for step, value in enumerate(values)
+    ]
+
+    def many() -> None:
+        with streams.points(f"s/{next(number)}") as writer:
+            writer.append_many(points)
+
     def plain() -> None:
         with (root / f"points-{next(number)}").open("wb", buffering=1 << 16) as file:
             write, pack = file.write, struct.Struct("<qdd").pack
             for step, value in enumerate(values):
                 write(pack(step, value, 1.7e9 + step))
 
-    best, floor = _turns(ours, plain)
+    best, batch, floor = _turns(ours, many, plain)
     count = len(values) / 1e6
-    _line("append points; 24 packed bytes to a plain file", count / best, count / floor, "M/s")
+    _line("append_many points; 24 packed bytes to a file", count / batch, count / floor, "M/s")
+    _line("append points one by one; the same", count / best, count / floor, "M/s")
     streams.close()
 
 

@@ -810,3 +810,58 @@ def test_what_a_killed_writer_left_beside_is_swept(tmp_path):
     assert not {old.name, f"{id}.parquet", f"{id}.arrow", f"{id}.levels.arrow"} & left
     assert content(streams) == [{"n": 1}]
     streams.close()
+
+
+def odd_points():
+    """More points than make a block, of several keys, with every kind of value and step."""
+    kinds = [0.5, math.nan, math.inf, -0.0, 1e300]
+    return [
+        Point(key=f"k{n % 3}", value=kinds[n % 5], step=(n * 7919) % 600, at=1000.0 + n)
+        for n in range(5000)
+    ]
+
+
+def everything(streams, name):
+    """All series of a stream, as text: NaN equals NaN there."""
+    return [repr(streams.series(name, key, points=10_000)) for key in sorted(streams.keys(name))]
+
+
+def test_points_in_batches_are_what_they_are_one_by_one(tmp_path):
+    streams = Streams(tmp_path)
+    points = odd_points()
+    with streams.points("one") as writer:
+        for point in points:
+            writer.append(point.key, point.value, point.step, point.at)
+    with streams.points("many") as writer:
+        assert writer.append_many(points) == len(points)
+    assert everything(streams, "many") == everything(streams, "one")
+    streams.close()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Point(key="k", value="0.5x"),
+        Point(key="", value=1.0),
+        Point(key="k", value=1.0, step=1 << 62),
+        Point(key="k", value=1.0, step=0.5),
+        Point(key=["k"], value=1.0),
+    ],
+)
+def test_a_bad_point_in_a_batch_is_named_and_those_before_it_are_kept(tmp_path, bad):
+    streams = Streams(tmp_path)
+    good = [Point(key="k", value=float(n), step=n, at=1.0) for n in range(600)]
+    with streams.points("s") as writer, pytest.raises(Invalid):
+        writer.append_many([*good[:500], bad, *good[500:]])
+    assert streams.series("s", "k", points=1000).steps == list(range(500))
+    streams.close()
+
+
+def test_numbers_of_other_types_are_taken_in_batches_too(tmp_path):
+    streams = Streams(tmp_path)
+    with streams.points("s") as writer:
+        writer.append_many(
+            [Point(key="k", value=np.float32(n), step=np.int64(n)) for n in range(500)]
+        )
+    assert streams.series("s", "k", points=1000).values == [float(n) for n in range(500)]
+    streams.close()

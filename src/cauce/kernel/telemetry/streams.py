@@ -63,12 +63,8 @@ class Streams:
         Returns:
             How many; they are with the operating system when this returns.
         """
-        count = 0
         with self._kept(name, self.points) as writer:
-            for point in points:
-                writer.append(point.key, point.value, point.step, point.at or None)
-                count += 1
-        return count
+            return writer.append_many(points)
 
     def put(self, name: str, records: Iterable[dict[str, Any]]) -> int:
         """Append records through a writer that stays open; see `log`."""
