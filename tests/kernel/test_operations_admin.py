@@ -194,20 +194,22 @@ def test_collection_keeps_what_any_table_or_stream_names(ws):
     assert ws.objects.has(named) == set(named) - {loose}
 
 
-class PutAfterListing(Around):
-    """A store in which somebody puts an object again as soon as it was listed."""
+class PutBeforeDelete(Around):
+    """A store in which somebody puts an object again just before it would be removed."""
 
-    def list(self, algorithm=None):
-        yield from self._inner.list(algorithm)
-        self._inner.put([b"loose"])
+    def delete(self, digests, *, before=None):
+        self._inner.put([b"again"])
+        return self._inner.delete(digests, before=before)
 
 
-def test_an_object_put_again_while_others_are_marked_stays(ws):
-    (loose,) = ws.objects.put([b"loose"])
-    age(ws, [loose])
-    ws.objects = PutAfterListing(ws.objects)
-    assert ws.admin.gc(apply=True).count == 0
-    assert ws.objects.has([loose]) == {loose}
+def test_an_object_put_again_after_it_was_listed_stays(ws):
+    names = ws.objects.put([b"again", b"loose"])
+    age(ws, names)
+    ws.objects = PutBeforeDelete(ws.objects)
+    assert ws.admin.gc().count == 2
+    report = ws.admin.gc(apply=True)
+    assert (report.count, report.bytes, report.young) == (1, 5, 1)
+    assert ws.objects.has(names) == {names[0]}
 
 
 def test_an_object_put_again_is_young_again(ws):

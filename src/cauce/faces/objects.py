@@ -52,6 +52,12 @@ class Names(Entity, frozen=True):
     digests: list[Digest]
 
 
+class Deletion(Names, frozen=True):
+    """Objects to remove, but those stored after a time."""
+
+    before: float | None = None
+
+
 class Listing(Entity, frozen=True):
     """Objects to list."""
 
@@ -193,7 +199,7 @@ ACTIONS: dict[str, tuple[Any, str]] = {
     "put": (Put, "writer"),
     "has": (Names, "reader"),
     "list": (Listing, "reader"),
-    "delete": (Names, "admin"),
+    "delete": (Deletion, "admin"),
 }
 
 
@@ -218,9 +224,9 @@ def _action(request: Request, name: str, body: bytes, form: bool) -> Response:
         if given.algorithm is not None:
             names.hasher(given.algorithm)
         return StreamingResponse(_lines(store, given.algorithm), media_type="application/x-ndjson")
-    if name == "has":
-        return answers.result(request, sorted(store.has(given.digests)))
-    return answers.result(request, store.delete(given.digests))
+    if isinstance(given, Deletion):
+        return answers.result(request, store.delete(given.digests, before=given.before))
+    return answers.result(request, sorted(store.has(given.digests)))
 
 
 def _lines(store: ObjectStore, algorithm: str | None) -> Iterator[bytes]:

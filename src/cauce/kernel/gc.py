@@ -7,7 +7,7 @@ commit that git still has, keeps its object.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +53,8 @@ def collect(ws: "Workspace", *, apply: bool, grace_hours: float) -> GcReport:
     """Find objects that nothing reaches, and remove them when asked to.
 
     Writers may go on meanwhile: what is put, or put again, counts as young. Candidates are listed
-    before marking, so an object that a commit made reachable in between stays; their dates are
-    read after it, so one that was put again meanwhile stays too.
+    before marking, so an object that a commit made reachable in between stays; the store looks at
+    their dates when it removes them, so one that was put again meanwhile stays too.
 
     Raises:
         Damaged: A manifest cannot be read, so nobody can tell what it reaches.
@@ -68,11 +68,9 @@ def collect(ws: "Workspace", *, apply: bool, grace_hours: float) -> GcReport:
         for info in listed
         if info.digest not in reached and not (shared and info.digest.startswith("md5:"))
     ]
-    renewed = {info.digest for info in ws.objects.list() if info.modified > limit}
-    old = [info for info in loose if info.digest not in renewed]
+    old = [info for info in loose if info.modified <= limit]
     if apply:
-        for part in _batches(old):
-            ws.objects.delete([info.digest for info in part])
+        old = list(_remove(ws, old, limit))
     return GcReport(
         applied=apply,
         count=len(old),
@@ -80,6 +78,17 @@ def collect(ws: "Workspace", *, apply: bool, grace_hours: float) -> GcReport:
         kept=len(listed) - len(old),
         young=len(loose) - len(old),
     )
+
+
+def _remove(ws: "Workspace", old: "list[ObjectInfo]", limit: float) -> "Iterator[ObjectInfo]":
+    """Remove objects, and give those that went."""
+    for start in range(0, len(old), _BATCH):
+        part = old[start : start + _BATCH]
+        digests = [info.digest for info in part]
+        spared: set[Digest] = set()
+        if ws.objects.delete(digests, before=limit) < len(part):
+            spared = ws.objects.has(digests)
+        yield from (info for info in part if info.digest not in spared)
 
 
 def reachable(ws: "Workspace") -> set[Digest]:
@@ -205,8 +214,3 @@ def _git(root: Path, *words: str, given: bytes = b"") -> bytes:
             hint="make `git status` work here first; nothing was removed",
         )
     return done.stdout
-
-
-def _batches(items: "list[ObjectInfo]") -> "Iterable[list[ObjectInfo]]":
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]

@@ -159,8 +159,13 @@ class ObjectStore(Protocol):
         """Iterate over all objects, in no promised order."""
         ...
 
-    def delete(self, digests: Iterable[Digest]) -> int:
-        """Remove objects; only garbage collection calls this. Returns how many went."""
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
+        """Remove objects; only garbage collection calls this. Returns how many went.
+
+        Args:
+            digests: Objects; those that are not there are passed over.
+            before: Spare what was stored, or put again, after this time: looked at last of all.
+        """
         ...
 
     def close(self) -> None:

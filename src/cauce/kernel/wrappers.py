@@ -75,10 +75,10 @@ class Around:
             yield first
             yield from items
 
-    def delete(self, digests: Iterable[Digest]) -> int:
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
         """Remove objects; only garbage collection calls this."""
         wanted = set(digests)
-        return self._call("delete", lambda: self._inner.delete(wanted))
+        return self._call("delete", lambda: self._inner.delete(wanted, before=before))
 
     def close(self) -> None:
         """Release the store inside."""
@@ -212,11 +212,11 @@ class Cache(Around):
             return self._near.path(digest) if self._pull(digest) else None
         return None
 
-    def delete(self, digests: Iterable[Digest]) -> int:
-        """Remove objects from both."""
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
+        """Remove objects from both; the far store's dates count."""
         wanted = set(digests)
         self._near.delete(wanted)
-        return self._inner.delete(wanted)
+        return self._inner.delete(wanted, before=before)
 
     def close(self) -> None:
         """Release both."""
@@ -335,11 +335,11 @@ class Routed:
                 if self._store(info.digest) is store:
                     yield info
 
-    def delete(self, digests: Iterable[Digest]) -> int:
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
         """Remove objects; only garbage collection calls this."""
         wanted = set(digests)
         return sum(
-            store.delete({name for name in wanted if self._store(name) is store})
+            store.delete({name for name in wanted if self._store(name) is store}, before=before)
             for store in self._stores()
         )
 

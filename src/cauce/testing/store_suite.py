@@ -225,6 +225,14 @@ class StoreSuite:
         assert store.put([b"a"]) == names[:1]
         assert store.get(names[0]) == b"a"
 
+    def test_delete_spares_what_was_stored_later(self, store: ObjectStore) -> None:
+        names = store.put([b"a", b"b"])
+        first = min(info.modified for info in store.list())
+        last = max(info.modified for info in store.list())
+        assert store.delete([*names, ABSENT], before=first - 1) == 0
+        assert store.has(names) == set(names)
+        assert store.delete([*names, ABSENT], before=last) == 2
+
     def test_damage_is_noticed_before_the_bytes_are_used(
         self, store: ObjectStore, damage: Damage, tmp_path: Path
     ) -> None:

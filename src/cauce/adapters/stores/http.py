@@ -158,12 +158,12 @@ class HttpStore:
         finally:
             own.close()
 
-    def delete(self, digests: Iterable[Digest]) -> int:
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
         """Remove objects; only garbage collection calls this."""
         asked = list(dict.fromkeys(digests))
         names.check(asked)
         return sum(
-            self._action("delete", int, digests=asked[start : start + _ASK])
+            self._action("delete", int, digests=asked[start : start + _ASK], before=before)
             for start in range(0, len(asked), _ASK)
         )
 

@@ -166,10 +166,10 @@ class LocalStore:
                                 digest=digest, size=found.st_size, modified=found.st_mtime
                             )
 
-    def delete(self, digests: Iterable[Digest]) -> int:
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
         """Remove objects; only garbage collection calls this."""
         with objects.writing(self.root):
-            return sum(_remove(self._file(name)) for name in digests)
+            return sum(_remove(self._file(name), before) for name in digests)
 
     def close(self) -> None:
         """Hold nothing open between calls, so there is nothing to release."""
@@ -355,8 +355,10 @@ def _flush_all(folder: str) -> None:
             raise OSError(number, os.strerror(number), folder)
 
 
-def _remove(file: str) -> bool:
+def _remove(file: str, before: float | None = None) -> bool:
     try:
+        if before is not None and os.stat(file).st_mtime > before:
+            return False
         os.unlink(file)
     except (FileNotFoundError, NotADirectoryError):
         return False

@@ -96,10 +96,11 @@ class MemoryStore:
             if algorithm is None or name.startswith(f"{algorithm}:"):
                 yield ObjectInfo(digest=name, size=len(data), modified=stored)
 
-    def delete(self, digests: Iterable[Digest]) -> int:
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
         """Remove objects; only garbage collection calls this."""
-        wanted = set(digests)
-        names.check(wanted)
+        wanted = self.has(digests)
+        if before is not None:
+            wanted = {name for name in wanted if self._find(name)[1] <= before}
         return sum(self._objects.pop(name, None) is not None for name in wanted)
 
     def close(self) -> None:

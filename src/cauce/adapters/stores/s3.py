@@ -174,9 +174,13 @@ class S3Objects:
                         modified = item["last_modified"].timestamp()
                         yield ObjectInfo(digest=name, size=item["size"], modified=modified)
 
-    def delete(self, digests: Iterable[Digest]) -> int:
+    def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
         """Remove objects; only garbage collection calls this."""
         found = self.has(digests)
+        if before is not None:
+            order = list(found)
+            dates = _each(self._modified, order)
+            found = {name for name, at in zip(order, dates, strict=True) if at <= before}
         with self._answers():
             obstore.delete(self._bucket, [objects.key(name) for name in found])
         return len(found)
@@ -230,6 +234,10 @@ class S3Objects:
         except NotFound:
             return False
         return True
+
+    def _modified(self, name: Digest) -> float:
+        with self._answers(name):
+            return obstore.head(self._bucket, objects.key(name))["last_modified"].timestamp()
 
     def _has_in(self, folder: str, wanted: set[Digest]) -> set[Digest]:
         """Look up names of one folder; a folder with more pages than names is not listed on."""
