@@ -71,7 +71,7 @@ def describe(operations: Sequence[Operation]) -> Schema:
     remote = [op for op in operations if not op.local]
     incoming = [wire.arguments(op.function, op.name) for op in remote]
     incoming += [catalog.arguments(method) for method in catalog.METHODS]
-    incoming += [objects.Put, objects.Names, objects.Listing]
+    incoming += [objects.Put, objects.Names, objects.Deletion, objects.Listing]
     outgoing = [op.returns for op in remote]
     outgoing += [wire.result_type(function) for function in catalog.METHODS.values()]
     outgoing += [objects.Stored, ObjectInfo, list[Digest], int]
