@@ -28,6 +28,11 @@ class Facts(Entity, frozen=True):
     promote: tuple[tuple[str, ...], ...] = ()
 
 
+def one_line(text: str) -> str:
+    """Give a text on one line, without control characters; they have no place in a name."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 class Generator(Protocol):
     """Writes the files of one system."""
 

@@ -100,6 +100,16 @@ def parse(data: bytes) -> Signature:
     return found
 
 
+def read_signature(ws: "Workspace", tree: Manifest) -> Signature:
+    """Read the signature of a model's or a deployment's version.
+
+    Raises:
+        NotFound: The version has none.
+        Damaged: Its file is not one.
+    """
+    return parse(ws.objects.get(manifest.entry(tree, SIGNATURE).digest))
+
+
 def meaning(signature: Signature) -> dict[str, Any]:
     """Give the meaning of the first input as the format adapters take it.
 
@@ -144,7 +154,7 @@ def open_session(
     Raises:
         Damaged: An object is missing bytes or holds others, or file and signature disagree.
     """
-    signature = parse(ws.objects.get(manifest.entry(tree, SIGNATURE).digest))
+    signature = read_signature(ws, tree)
     data = ws.objects.get(manifest.entry(tree, FILE).digest)
     session: Session = plugins.load("runtimes", runtime).load(data)
     for tensor in signature.inputs:

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit, urlunsplit
 
 from cauce.errors import Invalid, NotFound
-from cauce.kernel import auth, check, config, gc, lineage, progress
+from cauce.kernel import auth, check, config, gc, lineage, progress, runs
 from cauce.kernel.auth import NewToken, Token
 from cauce.kernel.check import CheckReport
 from cauce.kernel.entities import (
@@ -68,7 +68,7 @@ def lineage_show(ws: Workspace, of: str, *, direction: Way = "up", limit: int = 
     """Follow a prediction, run or version back to where it came from, or on to what it made.
 
     Args:
-        of: `prediction:ID`, `run:ID` (or its name), `model:NAME@TAG` and likewise for every kind
+        of: `prediction:ID`, `run:ID` (or name, or `latest`), `model:NAME@TAG` and so for every kind
             of ref, or a bare run id or version id.
         direction: `up` shows what it stands on, `down` what stands on it, `both` the two.
         limit: Most nodes to show; the nearest come first.
@@ -87,15 +87,7 @@ def _start(ws: Workspace, kind: str, rest: str) -> str:
     """Find the run or version that `kind:rest` names."""
     if kind in ("sha256", "md5"):
         return f"{kind}:{rest}"
-    if kind != "run":
-        return ws.find(kind, rest).id
-    try:
-        return ws.catalog.run(RunId(rest)).id
-    except NotFound:
-        named = ws.catalog.runs(name=rest, limit=1)
-        if not named:
-            raise
-        return named[0].id
+    return runs.find(ws, rest).id if kind == "run" else ws.find(kind, rest).id
 
 
 def _of_prediction(ws: Workspace, id: str, direction: Way, limit: int) -> Graph:

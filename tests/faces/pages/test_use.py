@@ -1,6 +1,7 @@
 """Pages in use: keys, themes, the palette, the address as state, labels by keys, live changes."""
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -112,9 +113,8 @@ def test_selected_runs_are_compared_by_key(site: Site, visit: Visit) -> None:
 def test_charts_of_a_page_share_one_crosshair(site: Site, visit: Visit) -> None:
     page = visit(f"{site.url}{site.base}/runs")
     page.wait_for_selector(".charts canvas")
-    box = page.locator(".u-over").first.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    settled(page)
+    page.locator(".u-over").first.hover()
     expect(page.locator(".plot .tip")).to_contain_text("step")
     shown = page.locator(".u-cursor-x:not(.u-off)")
     places = {one.evaluate("(node) => node.style.transform") for one in shown.all()}
@@ -138,14 +138,18 @@ def test_pictures_are_labelled_by_keys_alone(site: Site, visit: Visit) -> None:
     page.keyboard.press("5")
     expect(page.locator("[role=status]", has_text="saved")).to_be_visible()
     task = next(one for one in site.ws.label.tasks("unsure") if (first or "").endswith(one.item))
-    assert site.ws.label.show("unsure").counts.skipped == before.skipped + 1
     expect_label(site, task.id, "5")
+    assert site.ws.label.show("unsure").counts.skipped == before.skipped + 1
 
 
 def expect_label(site: Site, task: str, label: str) -> None:
-    """Claim what a task was answered with."""
-    found = [one for one in site.ws.label.tasks("unsure", state="done") if one.id == task]
-    assert [one.label for one in found] == [label]
+    """Claim what a task was answered with, once the answer has arrived."""
+    until = time.monotonic() + 10
+    while True:
+        found = [one for one in site.ws.label.tasks("unsure", state="done") if one.id == task]
+        if [one.label for one in found] == [label]:
+            return
+        assert time.monotonic() < until, found
 
 
 def test_label_given_without_a_server_is_sent_when_it_is_back(site: Site, visit: Visit) -> None:

@@ -6,8 +6,8 @@ branch only, one at a time, where the secrets name a catalogue and a store that 
 
 from collections.abc import Sequence
 
-from cauce.adapters.ci.quoting import command, one_line, scalar
-from cauce.kernel.generator import Facts
+from cauce.adapters.ci.quoting import command, scalar
+from cauce.kernel.generator import Facts, one_line
 
 PATH = ".github/workflows/cauce.yml"
 

@@ -6,8 +6,8 @@ time, where the project's variables CAUCE_CATALOG and CAUCE_OBJECTS are set (mas
 
 from collections.abc import Sequence
 
-from cauce.adapters.ci.quoting import command, one_line, scalar
-from cauce.kernel.generator import Facts
+from cauce.adapters.ci.quoting import command, scalar
+from cauce.kernel.generator import Facts, one_line
 
 PATH = ".gitlab-ci.yml"
 

@@ -8,11 +8,6 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@=+,-]*( [A-Za-z0-9_./@=+,-]+)*\Z")
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
-def one_line(text: str) -> str:
-    """Give a text on one line, without control characters; they have no place in a name."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def scalar(text: str) -> str:
     """Write a text as a YAML scalar: plain where nobody could read it otherwise, else quoted."""
     if _PLAIN.match(text) and text.lower() not in _WORDS:

@@ -7,8 +7,7 @@ never copied: an image holds no data and no secret.
 
 import json
 
-from cauce.adapters.ci.quoting import one_line
-from cauce.kernel.generator import Facts
+from cauce.kernel.generator import Facts, one_line
 
 PORT = 8080
 

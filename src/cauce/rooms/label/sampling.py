@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from cauce.errors import CauceError
-from cauce.kernel import manifest, model, plugins
+from cauce.kernel import model, plugins
 from cauce.kernel.entities import Commit, Digest, Edge, Run, RunId
 from cauce.kernel.ids import new_id
 from cauce.kernel.workspace import Workspace
@@ -92,8 +92,8 @@ class _Images:
         if deployment not in self._meanings:
             try:
                 tree = self._ws.manifest(Digest(deployment))
-                data = self._ws.objects.get(manifest.entry(tree, model.SIGNATURE).digest)
-                self._meanings[deployment] = model.meaning(model.parse(data))
+                signature = model.read_signature(self._ws, tree)
+                self._meanings[deployment] = model.meaning(signature)
             except CauceError:
                 self._meanings[deployment] = None
         return self._meanings[deployment]

@@ -89,9 +89,7 @@ def register(ws: Workspace, run: str, *, name: str) -> ModelVersion:
             "the report is in `cauce models export`",
         )
     tree = ws.manifest(exported.id)
-    signature = kernel_model.parse(
-        ws.objects.get(manifest.entry(tree, kernel_model.SIGNATURE).digest)
-    )
+    signature = kernel_model.read_signature(ws, tree)
     framework = tree.labels["framework"]
     text = card.write(ws, name, source, signature, exported.parity, framework)
     files = {

@@ -48,7 +48,7 @@ def optimise(ws: "Workspace", spec: str, data: str, precision: str) -> Variant:
         raise Invalid(f"{registry.label(base)} is a variant already", hint="name its base")
     dataset = ws.find("dataset", data)
     tree = ws.manifest(base.id)
-    signature = model.parse(ws.objects.get(manifest.entry(tree, model.SIGNATURE).digest))
+    signature = model.read_signature(ws, tree)
     source = ws.objects.get(manifest.entry(tree, model.FILE).digest)
     judged = _rows(ws, dataset, signature)
     candidates = _make(source, judged.calibration)

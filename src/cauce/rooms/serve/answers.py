@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cauce.errors import CauceError, Invalid, NotFound
-from cauce.kernel import ids, manifest, model, plugins
+from cauce.kernel import ids, model, plugins
 from cauce.kernel.entities import Digest, Version
 from cauce.rooms.serve import deployments
 from cauce.rooms.serve.entities import Feedback, Latency, Prediction
@@ -49,8 +49,8 @@ class Reader:
         if id not in self._known:
             try:
                 tree = self._ws.manifest(Digest(id))
-                data = self._ws.objects.get(manifest.entry(tree, model.SIGNATURE).digest)
-                self._known[id] = self._ws.catalog.version(Digest(id)), model.parse(data)
+                signature = model.read_signature(self._ws, tree)
+                self._known[id] = self._ws.catalog.version(Digest(id)), signature
             except CauceError:  # collected or damaged since: the record still says the rest
                 self._known[id] = None
         return self._known[id]

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from cauce.errors import Invalid, NotFound, Unavailable
-from cauce.kernel import manifest, model, plugins
+from cauce.kernel import model, plugins
 from cauce.kernel.entities import Digest
 from cauce.rooms.serve import deployments, recording, running
 from cauce.rooms.serve.entities import Deployment, Prediction
@@ -31,8 +31,7 @@ def predict(ws: "Workspace", name: str, files: Sequence[Path]) -> list[Predictio
     server = running.find(ws, name)
     if server is None:
         raise NotFound(f"no server of {name} answers here", hint=f"cauce serve run {name}")
-    tree = ws.manifest(live.id)
-    signature = model.parse(ws.objects.get(manifest.entry(tree, model.SIGNATURE).digest))
+    signature = model.read_signature(ws, ws.manifest(live.id))
     declared = model.meaning(signature)
     decode = plugins.load("formats", "image").decode
     rows = []

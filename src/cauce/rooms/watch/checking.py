@@ -11,7 +11,7 @@ from cauce.errors import Damaged, NotFound
 from cauce.kernel import ids, manifest
 from cauce.kernel.detector import Difference, Rule, Verdict
 from cauce.kernel.entities import Commit, Edge, Entry, Manifest, Run, RunId, Version
-from cauce.kernel.model import SIGNATURE, parse
+from cauce.kernel.model import read_signature
 from cauce.rooms.watch import features, quality, reference, traffic
 from cauce.rooms.watch.counting import Counter
 from cauce.rooms.watch.entities import Column, ColumnDrift, DriftReport
@@ -30,7 +30,7 @@ def check(ws: "Workspace", name: str, *, last: int) -> DriftReport:
     """Compare the traffic since the last check, or the last rows, with the reference."""
     live = ws.find("deployment", name)
     profile, description, counted = reference.read(ws, name)
-    signature = parse(ws.objects.get(manifest.entry(ws.manifest(live.id), SIGNATURE).digest))
+    signature = read_signature(ws, ws.manifest(live.id))
     watched = features.watched(signature)
     started = ws.now()
     before = _following(ws, name)

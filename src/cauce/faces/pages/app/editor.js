@@ -78,6 +78,7 @@ export default function Editor({ queue }) {
   const begun = useRef(Date.now());
   const shown = useRef(/** @type {string | undefined} */ (undefined));
   const answered = useRef(new Set());
+  const sending = useRef(Promise.resolve());
 
   const see = (/** @type {Task | null} */ task) => {
     shown.current = task?.id;
@@ -120,8 +121,14 @@ export default function Editor({ queue }) {
     if (next) see(next);
     else shown.current = task.id;
     const reply = { task: task.id, label, seconds: Math.round(10 * seconds) / 10 };
+    // One after the other: an answer that was taken back must not arrive after its correction.
+    const sent = sending.current.then(() => send(reply));
+    sending.current = sent.then(
+      () => {},
+      () => {},
+    );
     try {
-      await send(reply);
+      await sent;
       save(Date.now() / 1000);
     } catch (problem) {
       if (/** @type {any} */ (problem).status === 0) keep([...outbox(), reply]);
