@@ -396,6 +396,7 @@ def test_a_damaged_or_foreign_memory_of_sums_is_as_good_as_none(tmp_path, data):
 
 
 def test_a_memory_of_sums_that_cannot_be_written_stops_nobody(ws, digits):
+    settle(digits)
     ws.data.add(digits)
     (ws.folder / ".cauce" / "stat").rename(ws.folder / ".cauce" / "away")
     (ws.folder / ".cauce" / "stat").write_bytes(b"a file in its place")
