@@ -1,10 +1,10 @@
-"""Finding runs by what people call them."""
+"""Runs: found by what people call them, and written down when they are done."""
 
 import pytest
 
 from cauce.errors import NotFound
 from cauce.kernel import ids, runs
-from cauce.kernel.entities import Commit, Run, RunId
+from cauce.kernel.entities import Commit, Manifest, Run, RunId
 
 
 def put(ws, name, *, kind="train", status="finished", started=1.0):
@@ -44,3 +44,23 @@ def test_the_hint_names_the_newest_runs(ws):
     with pytest.raises(NotFound) as caught:
         runs.find(ws, "unknown")
     assert "known" in caught.value.hint
+
+
+def test_what_is_done_comes_with_what_it_used_and_generated(ws):
+    used = ws.put_manifest(Manifest(kind="dataset", entries=()), "digits")
+    made = ws.put_manifest(Manifest(kind="report", entries=()), "digits")
+    ws.catalog.commit(Commit(versions=(used,)))
+    run = Run(id=runs.new_id(), kind="evaluation", name="digits", started=1.0)
+    commit = runs.done(ws, run, used=[(used.id, "data")], generated=[(made, "report")])
+    ws.catalog.commit(commit)
+    found = ws.catalog.run(run.id)
+    assert (found.status, found.agent, found.started) == ("finished", "user:test", 1.0)
+    assert abs(found.ended - ws.now()) < 60
+    edges = [(edge.direction, edge.version, edge.role) for edge in ws.catalog.edges(run=run.id)]
+    assert edges == [("used", used.id, "data"), ("generated", made.id, "report")]
+
+
+def test_a_run_that_others_did_keeps_their_names(ws):
+    run = Run(id=runs.new_id(), kind="labelling", agent="ana, ben", started=1.0)
+    commit = runs.done(ws, run)
+    assert (commit.runs[0].agent, commit.agent) == ("ana, ben", "user:test")

@@ -1,9 +1,13 @@
-"""Finding a run by what a person calls it."""
+"""Runs: found by what a person calls them, and written down when they are done."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from cauce.errors import NotFound
-from cauce.kernel.entities import Run, RunId
+from cauce.kernel import ids
+from cauce.kernel.entities import Commit, Digest, Edge, Run, RunId, Version
 
 if TYPE_CHECKING:
     from cauce.kernel.workspace import Workspace
@@ -42,3 +46,41 @@ def find(ws: "Workspace", spec: str, *, finished: bool = False) -> Run:
         raise NotFound(
             f"no run {spec[:100]!r}", hint=f"newest: {', '.join(known) or 'none'}"
         ) from error
+
+
+def new_id() -> RunId:
+    """Make the id of a run that is about to happen, so that reports can name it."""
+    return RunId(ids.new_id())
+
+
+def done(
+    ws: "Workspace",
+    run: Run,
+    *,
+    used: Iterable[tuple[Digest, str]] = (),
+    generated: Iterable[tuple[Version, str]] = (),
+    message: str = "",
+) -> Commit:
+    """Put a run that has just finished, what it used and what it generated into one transaction.
+
+    Args:
+        ws: Workspace.
+        run: Its start is set; its end becomes now, its agent whoever asks unless it names one.
+        used: Versions with their roles.
+        generated: New versions with their roles.
+        message: Why, for the ref log.
+    """
+    ended = replace(run, status="finished", ended=ws.now(), agent=run.agent or ws.agent)
+    made = list(generated)
+    edges = [Edge(run=run.id, direction="used", version=id, role=role) for id, role in used]
+    edges += [
+        Edge(run=run.id, direction="generated", version=version.id, role=role)
+        for version, role in made
+    ]
+    return Commit(
+        runs=(ended,),
+        versions=tuple(version for version, _ in made),
+        edges=tuple(edges),
+        agent=ws.agent,
+        message=message,
+    )

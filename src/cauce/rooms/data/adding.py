@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cauce.errors import Conflict
-from cauce.kernel import ids, progress
-from cauce.kernel.entities import Digest, Entry, Manifest
+from cauce.kernel import ids, progress, runs
+from cauce.kernel.entities import Digest, Entry, Manifest, Run
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import dvc, versions, worktree
 from cauce.rooms.data.entities import DatasetVersion, Initialised
@@ -95,10 +95,10 @@ def add(ws: Workspace, path: Path, name: str | None, message: str) -> DatasetVer
     found = worktree.scan(ws.folder, place)
     worktree.require_storable(place, found)
     tree = take(ws, place, found)
-    run = versions.make_run(
-        ws,
-        "add",
-        called,
+    run = Run(
+        id=runs.new_id(),
+        kind="add",
+        name=called,
         started=started,
         params={"path": place},
         metrics={

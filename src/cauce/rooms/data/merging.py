@@ -7,8 +7,8 @@ from msgspec import json as msgjson
 from msgspec.structs import replace
 
 from cauce.errors import Damaged, Invalid, NotFound
-from cauce.kernel import digest, manifest
-from cauce.kernel.entities import Digest, Entry, Manifest
+from cauce.kernel import digest, manifest, runs
+from cauce.kernel.entities import Digest, Entry, Manifest, Run
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import versions
 from cauce.rooms.data.entities import DatasetVersion
@@ -93,10 +93,10 @@ def merge(ws: Workspace, name: str, annotations: str, filing: Filing) -> Dataset
     entries = apply(tree, [_md5(ws, label) for label in labels], filing)
     path = tree.labels.get(versions.PATH, name)
     merged = versions.folder_tree(ws, path, entries)
-    run = versions.make_run(
-        ws,
-        "merge",
-        name,
+    run = Run(
+        id=runs.new_id(),
+        kind="merge",
+        name=name,
         started=started,
         params={
             "annotations": annotations,

@@ -6,20 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cauce.errors import Invalid, NotFound, Unsupported
-from cauce.kernel import publish
+from cauce.kernel import publish, runs
 from cauce.kernel.entities import (
-    Commit,
     Digest,
-    Edge,
     Entry,
     Manifest,
     Ref,
     Run,
-    RunId,
-    Scalar,
     Version,
 )
-from cauce.kernel.ids import new_id
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import dvc
 from cauce.rooms.data.entities import DatasetVersion
@@ -179,31 +174,6 @@ def record(
     now = current(ws, name)
     if now is not None and now.id == row.id:
         return describe(ws, now, name, number_of(ws, name, now.id))
-    edges = [Edge(run=run.id, direction="used", version=id, role=role) for id, role in used]
-    edges.append(Edge(run=run.id, direction="generated", version=row.id, role="data"))
-    commit = Commit(runs=(run,), edges=tuple(edges), agent=run.agent, message=message)
+    commit = runs.done(ws, run, used=used, generated=((row, "data"),), message=message)
     ref = publish.publish(ws, row, commit, prefix="v", aliases=("main",))
     return describe(ws, ws.catalog.version(row.id), name, ref.tag)
-
-
-def make_run(
-    ws: Workspace,
-    kind: str,
-    name: str,
-    *,
-    started: float,
-    params: Mapping[str, Scalar],
-    metrics: Mapping[str, float],
-) -> Run:
-    """Make the row of a run that has just finished."""
-    return Run(
-        id=RunId(new_id()),
-        kind=kind,
-        name=name,
-        status="finished",
-        agent=ws.agent,
-        started=started,
-        ended=ws.now(),
-        params=dict(params),
-        metrics=dict(metrics),
-    )

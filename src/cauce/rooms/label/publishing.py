@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cauce.errors import Invalid, NotFound
-from cauce.kernel import digest, publish
-from cauce.kernel.entities import Commit, Digest, Edge, Entry, Manifest, Run, RunId, Version
-from cauce.kernel.ids import new_id
+from cauce.kernel import digest, publish, runs
+from cauce.kernel.entities import Digest, Entry, Manifest, Run, Version
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.label import tasks
 from cauce.rooms.label.entities import AnnotationVersion, Project
@@ -33,13 +32,9 @@ def release(ws: Workspace, project: str, message: str) -> AnnotationVersion:
     row = ws.put_manifest(_tree(ws, asked, rows), project)
     if _current(ws, project) == row.id:
         return describe(ws, ws.catalog.version(row.id), project)
-    run = _run(ws, asked, rows)
-    edges = [
-        Edge(run=run.id, direction="used", version=Digest(source), role=role)
-        for source, role in _sources(asked, rows)
-    ]
-    edges.append(Edge(run=run.id, direction="generated", version=row.id, role="labels"))
-    commit = Commit(runs=(run,), edges=tuple(edges), agent=ws.agent, message=message)
+    run = _run(asked, rows)
+    used = [(Digest(source), role) for source, role in _sources(asked, rows)]
+    commit = runs.done(ws, run, used=used, generated=((row, "labels"),), message=message)
     publish.publish(ws, row, commit, prefix="v", aliases=("main",))
     return describe(ws, ws.catalog.version(row.id), project)
 
@@ -75,16 +70,14 @@ def _sources(project: Project, rows: Sequence[dict[str, Any]]) -> list[tuple[str
     return [(id, "items" if id == project.version else "predictions") for id in found]
 
 
-def _run(ws: Workspace, project: Project, rows: Sequence[dict[str, Any]]) -> Run:
+def _run(project: Project, rows: Sequence[dict[str, Any]]) -> Run:
     """Make the labelling run: who said what, from the first answer to the last."""
     return Run(
-        id=RunId(new_id()),
+        id=runs.new_id(),
         kind="labelling",
         name=project.name,
-        status="finished",
         agent=", ".join(sorted({row["annotator"] for row in rows})),
         started=min(row["changed"] - row["seconds"] for row in rows),
-        ended=ws.now(),
         group=project.name,
         params={"project": project.name, "question": project.question},
         metrics={

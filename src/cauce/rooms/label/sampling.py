@@ -4,9 +4,8 @@ import math
 from typing import Any
 
 from cauce.errors import CauceError
-from cauce.kernel import model, plugins
-from cauce.kernel.entities import Commit, Digest, Edge, Run, RunId
-from cauce.kernel.ids import new_id
+from cauce.kernel import model, plugins, runs
+from cauce.kernel.entities import Digest, Run, RunId
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.label import tasks
 from cauce.rooms.label.entities import SampleReport
@@ -102,22 +101,16 @@ class _Images:
 def _record(ws: Workspace, project: str, name: str, items: list[Item], started: float) -> RunId:
     """Commit the tasks and the run that made them."""
     run = Run(
-        id=RunId(new_id()),
+        id=runs.new_id(),
         kind="sample",
         name=project,
-        status="finished",
-        agent=ws.agent,
         started=started,
-        ended=ws.now(),
         group=project,
         params={"deployment": name},
         metrics={"tasks": float(len(items))},
     )
-    edges = tuple(
-        Edge(run=run.id, direction="used", version=id, role="predictions")
-        for id in sorted({it.source for it in items})
-    )
+    used = [(id, "predictions") for id in sorted({it.source for it in items})]
     with tasks.tables(ws).transaction() as tx:
         tasks.insert(tx, project, items)
-        tx.apply(Commit(runs=(run,), edges=edges, agent=ws.agent))
+        tx.apply(runs.done(ws, run, used=used))
     return run.id

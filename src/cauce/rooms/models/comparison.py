@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from cauce.errors import NotFound
+from cauce.kernel import runs
 from cauce.kernel.entities import Run
 from cauce.rooms.models import evaluation, measure, record, registry, rows, statistics
 from cauce.rooms.models.entities import (
@@ -57,7 +58,7 @@ def compare(ws: "Workspace", candidate: str, champion: str, data: str, split: st
             raise
         old = None
     run = Run(
-        id=record.run_id(),
+        id=runs.new_id(),
         kind="compare",
         name=new.model,
         started=started,
@@ -151,9 +152,9 @@ def judge(
 
 def of_version(ws: "Workspace", found: ModelVersion, *, limit: int = 20) -> list[Comparison]:
     """Read the comparisons that a version took part in, newest first."""
-    runs = record.runs_over(ws, found.id, "compare", ("candidate", "champion"), limit=limit)
+    made = record.runs_over(ws, found.id, "compare", ("candidate", "champion"), limit=limit)
     read = []
-    for run in runs:
+    for run in made:
         report = record.generated(ws, run.id, "report")
         if report is not None:
             read.append(record.read(ws, ws.manifest(report.id), REPORT, Comparison))
@@ -264,5 +265,5 @@ def _keep(ws: "Workspace", found: Comparison, run: Run) -> Comparison:
             "candidate.accuracy": found.candidate.accuracy,
         },
     )
-    ws.catalog.commit(record.commit(ws, done, used=used, generated=[(report, "report")]))
+    ws.catalog.commit(runs.done(ws, done, used=used, generated=[(report, "report")]))
     return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cauce.kernel import decoding
+from cauce.kernel import decoding, runs
 from cauce.kernel.entities import Digest, Run, Version
 from cauce.rooms.models import record, registry, rows, statistics
 from cauce.rooms.models.entities import ClassScore, Evaluation, Sample
@@ -59,7 +59,7 @@ def evaluate(ws: "Workspace", spec: str, data: str, split: str) -> Evaluation:
             for row, label, sure in zip(chunk, said.labels, said.confidence, strict=True)
         ]
     run = Run(
-        id=record.run_id(),
+        id=runs.new_id(),
         kind="evaluation",
         name=registry.label(target),
         started=started,
@@ -108,7 +108,7 @@ def _keep(
     metrics = {"accuracy": found.accuracy, "n": float(found.n)}
     metrics |= {f"recall.{score.label}": score.recall for score in found.classes}
     ws.catalog.commit(
-        record.commit(
+        runs.done(
             ws,
             msgspec.structs.replace(run, metrics=metrics),
             used=[(found.version, "model"), (found.data, found.split)],

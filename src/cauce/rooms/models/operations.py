@@ -101,13 +101,13 @@ def register(ws: Workspace, run: str, *, name: str) -> ModelVersion:
     labels = {**tree.labels, "model": name, "size": str(exported.size)}
     version = record.store(ws, registry.KIND, name, files, labels)
     done = Run(
-        id=record.run_id(),
+        id=runs.new_id(),
         kind="register",
         name=name,
         started=started,
         params={"run": source.id, "model": name},
     )
-    commit = record.commit(ws, done, used=[(exported.id, "export")], generated=[(version, "model")])
+    commit = runs.done(ws, done, used=[(exported.id, "export")], generated=[(version, "model")])
     publish.publish(ws, version, commit, aliases=("latest",))
     return registry.find(ws, version.id)
 

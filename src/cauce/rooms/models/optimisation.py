@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from cauce.errors import Conflict, Invalid, NotFound, Unsupported
-from cauce.kernel import decoding, manifest, model, plugins, progress
+from cauce.kernel import decoding, manifest, model, plugins, progress, runs
 from cauce.kernel.entities import Digest, Manifest, Move, Run, Version
 from cauce.rooms.models import measure, proof, record, registry, rows
 from cauce.rooms.models.entities import Measured, ModelVersion, Variant
@@ -55,7 +55,7 @@ def optimise(ws: "Workspace", spec: str, data: str, precision: str) -> Variant:
     tried = _measure([Candidate(BASE, source), *candidates], judged, signature)
     chosen = choose(tried[1:], tried[0], max_drop=float(ws.settings["models.max_drop"]))
     run = Run(
-        id=record.run_id(),
+        id=runs.new_id(),
         kind="optimise",
         name=registry.label(base),
         started=started,
@@ -220,7 +220,7 @@ def _keep(
         before = ws.catalog.ref(registry.KIND, base.name, tag).target
     except NotFound:
         before = None
-    commit = record.commit(
+    commit = runs.done(
         ws,
         run,
         used=[(base.id, "model"), (found.data, "calibration")],

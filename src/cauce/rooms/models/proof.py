@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from cauce.errors import Damaged, NotFound, Unsupported
-from cauce.kernel import manifest, model, plugins
+from cauce.kernel import manifest, model, plugins, runs
 from cauce.kernel.entities import Manifest, Run, Version
 from cauce.rooms.models import record
 from cauce.rooms.models.entities import Export, Parity
@@ -196,7 +196,7 @@ def _keep(
     }
     version = record.store(ws, "export", f"{run.name or run.id}-onnx", files, labels)
     done = Run(
-        id=record.run_id(),
+        id=runs.new_id(),
         kind="export",
         name=run.name,
         started=started,
@@ -211,7 +211,7 @@ def _keep(
         },
     )
     ws.catalog.commit(
-        record.commit(ws, done, used=[(artifact.id, "artifact")], generated=[(version, "export")])
+        runs.done(ws, done, used=[(artifact.id, "artifact")], generated=[(version, "export")])
     )
     return _export(version, ws.manifest(version.id), done, run, artifact, parity)
 

@@ -1,4 +1,4 @@
-"""What the room writes down: one run with its edges, reports as manifests, and reading them."""
+"""What the room writes down: reports as manifests, and reading them."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -6,27 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from cauce.errors import Damaged
-from cauce.kernel import ids, manifest
-from cauce.kernel.entities import (
-    Commit,
-    Digest,
-    Edge,
-    Entry,
-    Manifest,
-    Run,
-    RunId,
-    Version,
-)
+from cauce.kernel import manifest
+from cauce.kernel.entities import Digest, Entry, Manifest, Run, RunId, Version
 
 if TYPE_CHECKING:
     from cauce.kernel.workspace import Workspace
 
 T = TypeVar("T")
-
-
-def run_id() -> RunId:
-    """Make the id of a run that is about to happen, so that reports can name it."""
-    return RunId(ids.new_id())
 
 
 def store(
@@ -39,36 +25,6 @@ def store(
         for (path, data), found in zip(files.items(), digests, strict=True)
     )
     return ws.put_manifest(Manifest(kind=kind, entries=entries, labels=dict(labels)), name)
-
-
-def commit(
-    ws: "Workspace",
-    run: Run,
-    *,
-    used: Sequence[tuple[Digest, str]],
-    generated: Sequence[tuple[Version, str]],
-) -> Commit:
-    """Put a finished run, what it used and what it generated into one transaction.
-
-    Args:
-        run: Its start is set; its end becomes now.
-        used: Versions with their roles.
-        generated: New versions with their roles.
-    """
-    ended = msgspec.structs.replace(run, status="finished", ended=ws.now(), agent=ws.agent)
-    edges = [
-        Edge(run=run.id, direction="used", version=version, role=role) for version, role in used
-    ]
-    edges += [
-        Edge(run=run.id, direction="generated", version=version.id, role=role)
-        for version, role in generated
-    ]
-    return Commit(
-        runs=(ended,),
-        versions=tuple(version for version, _ in generated),
-        edges=tuple(edges),
-        agent=ws.agent,
-    )
 
 
 def read(ws: "Workspace", tree: Manifest, path: str, type: type[T]) -> T:

@@ -7,18 +7,16 @@ import msgspec
 import numpy as np
 
 from cauce.errors import Conflict, Invalid, NotFound
-from cauce.kernel import ids, manifest, model, publish
+from cauce.kernel import ids, manifest, model, publish, runs
 from cauce.kernel.entities import (
     Commit,
     Digest,
-    Edge,
     Entry,
     Manifest,
     Move,
     Ref,
     RefMove,
     Run,
-    RunId,
     Version,
 )
 from cauce.rooms.serve.entities import Deployment
@@ -60,20 +58,19 @@ def deploy(ws: "Workspace", spec: str, name: str, variant: str) -> Deployment:
     }
     made = ws.put_manifest(Manifest(kind=KIND, entries=entries, labels=labels), name)
     run = Run(
-        id=RunId(ids.new_id()),
+        id=runs.new_id(),
         kind="deploy",
         name=name,
-        status="finished",
-        agent=ws.agent,
         started=started,
-        ended=ws.now(),
         params={"deployment": name, "model": label},
     )
-    edges = (
-        Edge(run=run.id, direction="used", version=version.id, role="model"),
-        Edge(run=run.id, direction="generated", version=made.id, role="deployment"),
+    commit = runs.done(
+        ws,
+        run,
+        used=((version.id, "model"),),
+        generated=((made, "deployment"),),
+        message=f"deploy {label}",
     )
-    commit = Commit(runs=(run,), edges=edges, agent=ws.agent, message=f"deploy {label}")
     publish.publish(ws, made, commit, aliases=(LIVE,))
     return live(ws, name)
 

@@ -8,9 +8,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from cauce.errors import Damaged, NotFound
-from cauce.kernel import ids, manifest
+from cauce.kernel import manifest, runs
 from cauce.kernel.detector import Difference, Rule, Verdict
-from cauce.kernel.entities import Commit, Edge, Entry, Manifest, Run, RunId, Version
+from cauce.kernel.entities import Entry, Manifest, Run, Version
 from cauce.kernel.model import read_signature
 from cauce.rooms.watch import features, quality, reference, traffic
 from cauce.rooms.watch.counting import Counter
@@ -53,7 +53,7 @@ def check(ws: "Workspace", name: str, *, last: int) -> DriftReport:
     inputs = _compare(ws, description.columns, counted, counter)
     outcome = _outcome(inputs)
     report = DriftReport(
-        run=RunId(ids.new_id()),
+        run=runs.new_id(),
         name=name,
         at=ws.now(),
         outcome=outcome,
@@ -149,26 +149,13 @@ def _commit(ws: "Workspace", report: DriftReport, started: float) -> DriftReport
         id=report.run,
         kind=KIND,
         name=report.name,
-        status="finished",
-        agent=ws.agent,
         started=started,
-        ended=ws.now(),
         outcome=report.outcome,
         params={"start": report.start, "end": report.end, "following": report.following},
         metrics=metrics,
     )
-    ws.catalog.commit(
-        Commit(
-            versions=(version,),
-            runs=(run,),
-            edges=(
-                Edge(run=run.id, direction="used", version=report.deployment, role="deployment"),
-                Edge(run=run.id, direction="used", version=report.profile, role="reference"),
-                Edge(run=run.id, direction="generated", version=version.id, role="report"),
-            ),
-            agent=ws.agent,
-        )
-    )
+    used = ((report.deployment, "deployment"), (report.profile, "reference"))
+    ws.catalog.commit(runs.done(ws, run, used=used, generated=((version, "report"),)))
     return replace(report, report=version.id)
 
 

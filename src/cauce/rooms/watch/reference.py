@@ -7,12 +7,10 @@ import msgspec
 import numpy as np
 
 from cauce.errors import Damaged, Invalid, NotFound
-from cauce.kernel import decoding, ids, manifest, plugins
+from cauce.kernel import decoding, manifest, plugins, runs
 from cauce.kernel.detector import Detector
 from cauce.kernel.entities import (
-    Commit,
     Digest,
-    Edge,
     Entity,
     Entry,
     Manifest,
@@ -94,13 +92,10 @@ def make(ws: "Workspace", name: str, *, data: str, split: str) -> Profile:
     )
     version = _store(ws, name, entries, description)
     run = Run(
-        id=RunId(ids.new_id()),
+        id=runs.new_id(),
         kind="reference",
         name=name.partition("@")[0],
-        status="finished",
-        agent=ws.agent,
         started=started,
-        ended=ws.now(),
         params={"split": split, "outputs": outputs},
         metrics={"rows": float(len(own))},
     )
@@ -159,22 +154,15 @@ def _store(ws: "Workspace", name: str, entries: list[Entry], description: Descri
 
 
 def _commit(ws: "Workspace", run: Run, version: Version, description: Description) -> Profile:
-    ws.catalog.commit(
-        Commit(
-            versions=(version,),
-            runs=(run,),
-            edges=(
-                Edge(run=run.id, direction="used", version=description.data, role="data"),
-                Edge(
-                    run=run.id, direction="used", version=description.deployment, role="deployment"
-                ),
-                Edge(run=run.id, direction="generated", version=version.id, role="profile"),
-            ),
-            moves=(Move(kind="profile", name=version.name, tag="reference", target=version.id),),
-            agent=ws.agent,
-            message=f"counted on {description.split}/ of {description.data[7:19]}",
-        )
+    commit = runs.done(
+        ws,
+        run,
+        used=((description.data, "data"), (description.deployment, "deployment")),
+        generated=((version, "profile"),),
+        message=f"counted on {description.split}/ of {description.data[7:19]}",
     )
+    move = Move(kind="profile", name=version.name, tag="reference", target=version.id)
+    ws.catalog.commit(msgspec.structs.replace(commit, moves=(move,)))
     return _profile(version, description, run.id)
 
 
