@@ -43,13 +43,14 @@ class Made(Struct, frozen=True, kw_only=True):
     git: str
 
 
-def init(root: Path, *, name: str = "", ci: str = "github") -> Made:
+def init(root: Path, *, name: str = "", ci: str = "github", own_repository: bool = False) -> Made:
     """Make a folder a Cauce project.
 
     Args:
         root: Folder; made when it is missing.
         name: Project name; empty: the folder's name.
         ci: CI system whose file is written: `github`, `gitlab` or `jenkins`.
+        own_repository: Make a git repository even inside another one.
 
     Raises:
         Invalid: The name cannot stand in files and addresses.
@@ -62,7 +63,7 @@ def init(root: Path, *, name: str = "", ci: str = "github") -> Made:
         )
     root.mkdir(parents=True, exist_ok=True)
     before = {path for path in root.rglob("*") if path.is_file()} if any(root.iterdir()) else set()
-    git = _git_init(root)
+    git = _git_init(root, own=own_repository)
     kept = []
     for target, source in STARTER.items():
         if (root / target).exists():
@@ -87,8 +88,8 @@ def init(root: Path, *, name: str = "", ci: str = "github") -> Made:
     return Made(root=root, written=written, kept=kept, git=git)
 
 
-def _git_init(root: Path) -> str:
-    """Make a git repository unless the folder is in one."""
+def _git_init(root: Path, *, own: bool) -> str:
+    """Make a git repository unless the folder is in one, or, for one of its own, is one."""
     try:
         inside = subprocess.run(
             ["git", "rev-parse", "--is-inside-work-tree"],
@@ -97,7 +98,8 @@ def _git_init(root: Path) -> str:
             text=True,
             check=False,
         )
-        if inside.returncode == 0 and inside.stdout.strip() == "true":
+        known = inside.returncode == 0 and inside.stdout.strip() == "true"
+        if (root / ".git").exists() or (known and not own):
             return "kept"
         subprocess.run(["git", "init", "--quiet"], cwd=root, check=True, capture_output=True)
     except FileNotFoundError:

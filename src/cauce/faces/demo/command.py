@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     root = _free(options.folder)
     seed = options.seed if options.seed is not None else secrets.randbelow(10_000)
     if options.files_only:
-        init(root)
+        init(root, own_repository=True)
         write(root, seed)
         Screen(1).line(f"{root} is ready: cd {root}, then see docs/course.md")
         return 0

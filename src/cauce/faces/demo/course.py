@@ -39,7 +39,7 @@ VERDICTS = {
 def make_project(root: Path, seed: int, screen: Screen) -> Material:
     """Stage 1: a new project with real scans as files."""
     with screen.stage("project") as stage:
-        made = init(root)
+        made = init(root, own_repository=True)
         _configure(root, seed)
         material = write(root, seed)
         total = sum(material.counts.values())
