@@ -13,8 +13,9 @@ from cauce.adapters.catalogs.sqlite import SqliteDatabase
 from cauce.adapters.catalogs.sqlite import open_catalog as open_sqlite
 from cauce.errors import Conflict, Invalid, Unavailable, Unsupported
 from cauce.kernel import auth, migrations
+from cauce.kernel.database import Database
 from cauce.kernel.entities import Commit, Note
-from cauce.kernel.sql import Database, SqlCatalog
+from cauce.kernel.sql import SqlCatalog
 from cauce.testing.postgres import PostgresServer
 
 TABLE = """

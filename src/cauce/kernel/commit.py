@@ -22,7 +22,7 @@ from cauce.kernel.entities import (
 )
 
 if TYPE_CHECKING:
-    from cauce.kernel.sql import Session
+    from cauce.kernel.database import Session
 
 _NAMES = {
     forbidden: re.compile(rf"[^\x00-\x1f\x7f{forbidden}]{{1,500}}") for forbidden in ("", "@", "/@")

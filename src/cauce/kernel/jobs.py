@@ -8,7 +8,7 @@ from cauce.kernel.commit import EventLog
 from cauce.kernel.entities import Job, JobState
 
 if TYPE_CHECKING:
-    from cauce.kernel.sql import Session
+    from cauce.kernel.database import Session
 
 _DUE = (
     "kind = ? AND ((state = 'queued' AND run_after <= ?)"

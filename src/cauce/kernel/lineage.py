@@ -15,7 +15,7 @@ from cauce.kernel import rows
 from cauce.kernel.entities import Digest, Edge, Graph, Node, RunId
 
 if TYPE_CHECKING:
-    from cauce.kernel.sql import Session
+    from cauce.kernel.database import Session
 
 Way = Literal["up", "down", "both"]
 """What a thing stands on, what stands on it, or the two."""

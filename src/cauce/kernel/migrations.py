@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cauce.errors import Invalid, Unsupported
 
 if TYPE_CHECKING:
-    from cauce.kernel.sql import Database, Session
+    from cauce.kernel.database import Database, Session
 
 Step = Callable[["Session"], None]
 

@@ -1,6 +1,6 @@
 """The catalogue over SQL: one text for SQLite and PostgreSQL, values always bound.
 
-`Database` is all that an adapter has to offer. Rooms with tables of their own use three methods
+An adapter offers no more than a `Database`. Rooms with tables of their own use three methods
 beside the `Catalog` protocol, through `tables(ws)`:
 
     catalog = sql.tables(ws)
@@ -16,12 +16,13 @@ with the room's prefix, column types INTEGER, REAL and TEXT, and no `;` or `?` i
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from cauce.errors import Invalid, NotFound, Unsupported
 from cauce.kernel import commit as committing
 from cauce.kernel import jobs, lineage, migrations, rows
+from cauce.kernel.database import Database, Session
 from cauce.kernel.entities import (
     Commit,
     Digest,
@@ -46,50 +47,6 @@ if TYPE_CHECKING:
 _MANY = 1_000_000
 _PAGE = 5_000
 _PREFIX = 6
-
-
-class Session(Protocol):
-    """One open transaction."""
-
-    def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
-        """Run a statement and give the number of rows that it changed."""
-        ...
-
-    def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        """Run a statement and give its rows."""
-        ...
-
-    def script(self, text: str) -> None:
-        """Run statements that define tables."""
-        ...
-
-
-class Database(Protocol):
-    """What an adapter offers; safe to use from many threads."""
-
-    def read(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        """Run one reading statement by itself."""
-        ...
-
-    def transaction(self, *, write: bool = True) -> AbstractContextManager[Session]:
-        """Open a transaction: kept when the block ends, undone when it raises.
-
-        Writers are alone: a second one waits, in this process and in others, and sees what the
-        first one kept. Readers wait for nobody and see one moment.
-        """
-        ...
-
-    def tables(self) -> list[str]:
-        """List the tables by name."""
-        ...
-
-    def check(self) -> list[str]:
-        """Let the engine verify its own structures."""
-        ...
-
-    def close(self) -> None:
-        """Release connections."""
-        ...
 
 
 class Transaction:
