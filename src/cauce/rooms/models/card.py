@@ -1,6 +1,7 @@
 """A model card: Markdown with front matter, filled from what the catalogue knows."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -50,15 +51,7 @@ def write(
         "## Input and output",
         "",
     ]
-    for what, tensors in (("takes", signature.inputs), ("gives", signature.outputs)):
-        for tensor in tensors:
-            means = ""
-            if tensor.meaning is not None:
-                means = f", an image of {tensor.meaning.width}x{tensor.meaning.height} pixels, "
-                means += f"mode {tensor.meaning.mode}"
-            lines.append(f"- {what} `{tensor.name}`: {tensor.dtype} {list(tensor.shape)}{means}")
-    if signature.classes:
-        lines.append(f"- classes: {', '.join(signature.classes)}")
+    lines += _interface(signature)
     lines += ["", "## Data", ""]
     lines += [
         f"- {role}: {', '.join(tags) or version.name} ({version.count} files, `{version.id}`)"
@@ -81,6 +74,19 @@ def write(
         "",
     ]
     return "\n".join(lines)
+
+
+def _interface(signature: Signature) -> Iterator[str]:
+    """Say what the model takes and gives, a tensor a line."""
+    for what, tensors in (("takes", signature.inputs), ("gives", signature.outputs)):
+        for tensor in tensors:
+            means = ""
+            if tensor.meaning is not None:
+                means = f", an image of {tensor.meaning.width}x{tensor.meaning.height} pixels, "
+                means += f"mode {tensor.meaning.mode}"
+            yield f"- {what} `{tensor.name}`: {tensor.dtype} {list(tensor.shape)}{means}"
+    if signature.classes:
+        yield f"- classes: {', '.join(signature.classes)}"
 
 
 def _number(value: float | None) -> str:

@@ -79,15 +79,7 @@ def register(ws: Workspace, run: str, *, name: str) -> ModelVersion:
     if there is not None:
         return registry.find(ws, there.id)
     exported = proof.known(ws, source, artifact) or proof.export(ws, source)
-    if not exported.parity.passed:
-        raise GateFailed(
-            f"the ONNX model of {source.name or source.id} does not repeat the native one "
-            f"(difference {exported.parity.recorded} from the recorded outputs, "
-            f"{exported.parity.reloaded} from the model loaded again, "
-            f"labels equal on {exported.parity.labels:.1%})",
-            hint=f"allowed is models.tolerance = {exported.parity.tolerance:g}; "
-            "the report is in `cauce models export`",
-        )
+    proof.require(exported.parity, source)
     tree = ws.manifest(exported.id)
     signature = kernel_model.read_signature(ws, tree)
     framework = tree.labels["framework"]

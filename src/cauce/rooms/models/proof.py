@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from cauce.errors import Damaged, NotFound, Unsupported
+from cauce.errors import Damaged, GateFailed, NotFound, Unsupported
 from cauce.kernel import manifest, model, plugins, runs
 from cauce.kernel.entities import Manifest, Run, Version
 from cauce.rooms.models import record
@@ -46,6 +46,19 @@ def known(ws: "Workspace", run: Run, artifact: Version) -> Export | None:
             parity = record.read(ws, tree, PARITY, Parity)
             return _export(version, tree, done, run, artifact, parity)
     return None
+
+
+def require(parity: Parity, run: Run) -> None:
+    """Raise `GateFailed` unless the proof of a run's model was passed."""
+    if not parity.passed:
+        raise GateFailed(
+            f"the ONNX model of {run.name or run.id} does not repeat the native one "
+            f"(difference {parity.recorded} from the recorded outputs, "
+            f"{parity.reloaded} from the model loaded again, "
+            f"labels equal on {parity.labels:.1%})",
+            hint=f"allowed is models.tolerance = {parity.tolerance:g}; "
+            "the report is in `cauce models export`",
+        )
 
 
 def export(ws: "Workspace", run: Run) -> Export:
