@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from cauce.errors import Damaged, Invalid, NotFound, Unsupported
 from cauce.kernel import ids
 from cauce.kernel.entities import Point
-from cauce.kernel.telemetry import Streams, frames, layout, series, writers
+from cauce.kernel.telemetry import Streams, frames, layout, output, series
 from cauce.kernel.telemetry.columns import ROW_GROUP
 
 NAME = "predictions/prod"
@@ -433,7 +433,7 @@ def test_a_failed_write_loses_nothing_and_hides_nothing(tmp_path, monkeypatch):
         real(fd, [bytes(parts[0])[:7]])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writers, "FLUSH_SECONDS", 60.0)
+    monkeypatch.setattr(output, "FLUSH_SECONDS", 60.0)
     with monkeypatch.context() as patched:
         patched.setattr(os, "writev", full)
         writer.append({"n": 1})
@@ -460,7 +460,7 @@ def test_hundreds_appended_at_once_are_as_good_as_one_by_one(tmp_path, monkeypat
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(writers, "FLUSH_SECONDS", 60.0)
+        monkeypatch.setattr(output, "FLUSH_SECONDS", 60.0)
         with monkeypatch.context() as patched:
             patched.setattr(os, "writev", full)
             with pytest.raises(OSError, match="No space"):
@@ -472,7 +472,7 @@ def test_hundreds_appended_at_once_are_as_good_as_one_by_one(tmp_path, monkeypat
 
 
 def test_writers_of_several_threads_and_segments_lose_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(writers, "SEGMENT_BYTES", 20_000)
+    monkeypatch.setattr(output, "SEGMENT_BYTES", 20_000)
     streams = Streams(tmp_path)
     shared = streams.writer(NAME)
     own = [streams.writer(NAME) for _ in range(2)]

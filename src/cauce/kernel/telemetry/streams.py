@@ -14,7 +14,8 @@ from cauce.kernel.entities import Point, Series
 from cauce.kernel.telemetry import frames, layout
 from cauce.kernel.telemetry.frames import Block
 from cauce.kernel.telemetry.layout import KeySummary
-from cauce.kernel.telemetry.writers import Desk, PointWriter, StreamWriter
+from cauce.kernel.telemetry.output import Desk
+from cauce.kernel.telemetry.writers import PointWriter, StreamWriter
 
 if TYPE_CHECKING:
     from cauce.kernel.telemetry.compact import Compaction
