@@ -105,9 +105,11 @@ def link_objects(source, target):
         shutil.copy2(source, target)
 
 
-@pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
-def test_a_kill_anywhere_leaves_nothing_torn(work, finished, tmp_path):
-    def fresh(name):
+@pytest.fixture
+def fresh(finished, tmp_path):
+    """Copies of the finished project, by name."""
+
+    def copy(name):
         return shutil.copytree(
             finished.root,
             tmp_path / str(name),
@@ -116,6 +118,11 @@ def test_a_kill_anywhere_leaves_nothing_torn(work, finished, tmp_path):
             ignore=shutil.ignore_patterns("field", "train", "test", "unlabelled", ".git"),
         )
 
+    return copy
+
+
+@pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
+def test_a_kill_anywhere_leaves_nothing_torn(work, fresh):
     seed = int(np.random.SeedSequence(len(work.__name__)).generate_state(1)[0])
     counted = fresh("counted")
     total = kill.count(lambda: work_in(counted, work))
@@ -129,5 +136,28 @@ def test_a_kill_anywhere_leaves_nothing_torn(work, finished, tmp_path):
             assert report.problems == [], f"killed at {point} of {total}"
             ws.admin.gc(apply=True, grace_hours=0)
             work(ws)
+            assert ws.admin.check().problems == [], f"collected, repeated after {point} of {total}"
+        shutil.rmtree(root)
+
+
+COMMANDS = {
+    "register": ("models", "register", "latest", "--name", "again"),
+    "deploy": ("serve", "deploy", "digits@1", "--name", "again"),
+}
+"""Verbs that load a runtime of their own threads, so each runs in a new interpreter."""
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_a_command_killed_anywhere_leaves_nothing_torn(verb, fresh):
+    command = ["-m", "cauce", *COMMANDS[verb]]
+    total = kill.count(command, cwd=fresh("counted"))
+    for point in kill.sample(total, 8, seed=len(verb)):
+        root = fresh(point)
+        assert kill.kill_at(command, point, cwd=root)
+        with open_local(root, agent=AGENT) as ws:
+            assert ws.admin.check().problems == [], f"killed at {point} of {total}"
+            ws.admin.gc(apply=True, grace_hours=0)
+        assert not kill.kill_at(command, 10 * total, cwd=root), "it does not end well afterwards"
+        with open_local(root, agent=AGENT) as ws:
             assert ws.admin.check().problems == [], f"collected, repeated after {point} of {total}"
         shutil.rmtree(root)
