@@ -15,7 +15,8 @@ from cauce.errors import (
     NotFound,
     Unsupported,
 )
-from cauce.kernel.entities import Version
+from cauce.kernel import runs
+from cauce.kernel.entities import Commit, Edge, Entry, Manifest, Run, Version
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.models import operations as models
 from cauce.rooms.models import registry
@@ -137,6 +138,31 @@ def test_a_run_of_another_kind_has_no_model_to_export(ws, data):
     for run in others:
         with pytest.raises(NotFound, match="logged no model"):
             models.register(ws, run.id, name="other")
+
+
+def log_file(ws, run, called):
+    """Log a file for a run as `run.log_artifact(path, name=called)` does."""
+    (digest,) = ws.objects.put([b"weights"])
+    tree = Manifest(kind="artifact", entries=(Entry(path="weights.h5", digest=digest, size=7),))
+    version = ws.put_manifest(tree, f"{run.name}-{called}")
+    edge = Edge(run=run.id, direction="generated", version=version.id, role=called)
+    ws.catalog.commit(Commit(versions=(version,), edges=(edge,)))
+
+
+def test_a_file_that_is_called_model_is_no_model(ws):
+    run = Run(id=runs.new_id(), kind="train", name="files-only", started=1.0)
+    ws.catalog.commit(runs.done(ws, run))
+    log_file(ws, run, "model")
+    for verb in (models.export, lambda ws, id: models.register(ws, id, name="digits")):
+        with pytest.raises(NotFound, match="files-only logged no model") as caught:
+            verb(ws, run.id)
+        assert "log_model" in caught.value.hint
+
+
+def test_a_file_that_is_called_model_hides_none(ws, data):
+    run = trained.run(ws, data, trained.linear())
+    log_file(ws, run, "model")
+    assert models.export(ws, run.id).parity.passed
 
 
 def test_a_run_without_a_model_is_named(ws, data):

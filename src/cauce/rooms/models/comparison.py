@@ -155,8 +155,7 @@ def of_version(ws: "Workspace", found: ModelVersion, *, limit: int = 20) -> list
     made = record.runs_over(ws, found.id, "compare", ("candidate", "champion"), limit=limit)
     read = []
     for run in made:
-        report = record.generated(ws, run.id, "report")
-        if report is not None:
+        for report in record.generated(ws, run.id, "report"):
             read.append(record.read(ws, ws.manifest(report.id), REPORT, Comparison))
     return read
 

@@ -28,7 +28,7 @@ def known(ws: "Workspace", version: Digest, data: Digest, split: str) -> Evaluat
 
 def read(ws: "Workspace", run: Run) -> Evaluation | None:
     """Read the report of an evaluation run."""
-    report = record.generated(ws, run.id, "report")
+    report = next(record.generated(ws, run.id, "report"), None)
     if report is None:
         return None
     found = record.read(ws, ws.manifest(report.id), REPORT, Evaluation)

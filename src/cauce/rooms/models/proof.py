@@ -25,14 +25,17 @@ _RUNTIME = "onnxruntime"
 
 
 def artifact_of(ws: "Workspace", run: Run) -> Version:
-    """Find the native model that a run logged; raises `NotFound`."""
-    found = record.generated(ws, run.id, "model")
-    if found is None or found.kind != "artifact":
-        raise NotFound(
-            f"the run {run.name or run.id} logged no model",
-            hint="call run.log_model(model, inputs=X) in the training script",
-        )
-    return found
+    """Find the native model that a run logged last; raises `NotFound`.
+
+    Files may have been logged as `model` too: what `log_model` kept names its framework.
+    """
+    for found in record.generated(ws, run.id, "model"):
+        if found.kind == "artifact" and "framework" in found.labels:
+            return found
+    raise NotFound(
+        f"the run {run.name or run.id} logged no model",
+        hint="call run.log_model(model, inputs=X) in the training script",
+    )
 
 
 def known(ws: "Workspace", run: Run, artifact: Version) -> Export | None:
@@ -40,7 +43,7 @@ def known(ws: "Workspace", run: Run, artifact: Version) -> Export | None:
     for done in record.runs_over(ws, artifact.id, "export", ("artifact",)):
         if done.outcome != "passed":
             continue
-        version = record.generated(ws, done.id, "export")
+        version = next(record.generated(ws, done.id, "export"), None)
         if version is not None:
             tree = ws.manifest(version.id)
             parity = record.read(ws, tree, PARITY, Parity)

@@ -1,6 +1,6 @@
 """What the room writes down: reports as manifests, and reading them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -59,11 +59,8 @@ def runs_over(
     return runs
 
 
-def generated(ws: "Workspace", run: RunId, role: str) -> Version | None:
-    """Find what a run generated in a role, the last when there are several."""
-    found = [
-        edge.version
-        for edge in ws.catalog.edges(run=run)
-        if edge.direction == "generated" and edge.role == role
-    ]
-    return ws.catalog.version(found[-1]) if found else None
+def generated(ws: "Workspace", run: RunId, role: str) -> Iterator[Version]:
+    """Read what a run generated in a role, the last first."""
+    for edge in reversed(ws.catalog.edges(run=run)):
+        if edge.direction == "generated" and edge.role == role:
+            yield ws.catalog.version(edge.version)
