@@ -153,11 +153,8 @@ def judge(
 def of_version(ws: "Workspace", found: ModelVersion, *, limit: int = 20) -> list[Comparison]:
     """Read the comparisons that a version took part in, newest first."""
     made = record.runs_over(ws, found.id, "compare", ("candidate", "champion"), limit=limit)
-    read = []
-    for run in made:
-        for report in record.generated(ws, run.id, "report"):
-            read.append(record.read(ws, ws.manifest(report.id), REPORT, Comparison))
-    return read
+    reports = (report for run in made for report in record.generated(ws, run.id, "report"))
+    return [record.read(ws, ws.manifest(report.id), REPORT, Comparison) for report in reports]
 
 
 def _unset(ws: "Workspace", champion: str) -> bool:
