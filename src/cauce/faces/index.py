@@ -1,4 +1,4 @@
-"""Verbs, summaries and options for help and completion. Written by scripts/reference from the operations; change those."""
+"""Verbs, summaries and options for help and completion. Written by scripts/reference from the code; change that."""
 
 # ruff: noqa: E501
 VERBS: dict[str, dict[str, str]] = {

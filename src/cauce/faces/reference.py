@@ -27,7 +27,7 @@ holds in a project and where each value came from. `[flow.NAME]` tables are desc
 | setting | default | variable | what it does |
 | --- | --- | --- | --- |"""
 
-NOTE = "Written by scripts/reference from the operations; change those."
+NOTE = "Written by scripts/reference from the code; change that."
 
 
 def index(operations: Sequence[Operation]) -> str:
