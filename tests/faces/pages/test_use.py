@@ -183,6 +183,7 @@ def test_deployment_rolls_back_to_what_ran_before(site: Site, visit: Visit) -> N
     page = visit(f"{site.url}{site.base}/serving/prod")
     page.get_by_role("button", name="Roll back to digits v1").click()
     page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(page.locator(".toast")).to_contain_text("prod serves digits v1 again")
     expect(page.locator(".head")).to_contain_text("digits v1")
     assert site.ws.serve.show("prod").live.model == "digits@1"
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -142,7 +143,7 @@ class SqliteDatabase:
         )
         try:
             if factory is not _Frozen:
-                connection.execute("PRAGMA journal_mode = WAL")
+                self._keep_a_log(connection)
             # FULL: a commit that was acknowledged outlives a power loss (docs/decisions/0002).
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
@@ -151,6 +152,20 @@ class SqliteDatabase:
             connection.close()
             raise
         return connection
+
+    def _keep_a_log(self, connection: sqlite3.Connection) -> None:
+        """Switch to the write-ahead log; SQLite does not wait for others who do so just now."""
+        until = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+                if not busy or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _frozen(self) -> bool:
         """Tell whether the file lies where nobody can write, and everything is in it.
