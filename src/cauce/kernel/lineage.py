@@ -41,7 +41,8 @@ FROM walk JOIN edges ON edges.{of} = walk.id LIMIT ?
 """
 _MOST_LEVELS = 16
 _EDGES_A_NODE = 20
-_SOURCES = 32
+_FIRST, _SOURCES = 8, 32
+"""Nodes whose edges one query reads, where nothing is known of their number and at most."""
 _CHUNK = 400
 
 
@@ -71,14 +72,19 @@ class _Walk:
         levels = 1  # more than one only where the level is one part
         while level:
             before, reached = len(self.depths), []
-            for part in _parts(level, _SOURCES):
+            rest, size = level, _FIRST
+            while rest:
+                part, rest = rest[:size], rest[size:]
                 found = self._read(part, levels)
                 if found is None:  # wider than it looked
                     found, levels = self._read(part, 1) or [], 1
                 reached += self._follow(part, found, levels)
                 if self.truncated:
                     return
-            narrow = len(reached) <= _SOURCES and len(self.depths) - before <= 4 * levels
+                # Hubs are read one by one, or a query brings thousands of edges beyond the limit.
+                room = self._limit - len(self.depths)
+                size = max(1, min(_SOURCES, room * len(part) // (len(found) or 1)))
+            narrow = len(reached) <= _FIRST and len(self.depths) - before <= 4 * levels
             levels = min(2 * levels, _MOST_LEVELS) if narrow else 1
             level = reached
 

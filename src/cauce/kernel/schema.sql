@@ -57,10 +57,10 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_by_time ON runs (started, id);
 CREATE INDEX runs_by_kind ON runs (kind, started, id);
-CREATE INDEX runs_by_status ON runs (kind, status, started, id);
-CREATE INDEX runs_by_group ON runs ("group", started, id);
-CREATE INDEX runs_by_name ON runs (name, started, id);
-CREATE INDEX runs_by_parent ON runs (parent, started, id);
+CREATE INDEX runs_by_status ON runs (kind, status, started, id) WHERE status <> 'finished';
+CREATE INDEX runs_by_group ON runs ("group", started, id) WHERE "group" <> '';
+CREATE INDEX runs_by_name ON runs (name, started, id) WHERE name <> '';
+CREATE INDEX runs_by_parent ON runs (parent, started, id) WHERE parent IS NOT NULL;
 
 -- `later` stands on `earlier`: a run on the versions it used, a version on the runs that made it.
 CREATE TABLE edges (
@@ -81,8 +81,6 @@ CREATE TABLE events (
     agent TEXT NOT NULL,
     data TEXT NOT NULL
 );
-CREATE INDEX events_by_kind ON events (kind, seq);
-CREATE INDEX events_by_subject ON events (subject, seq);
 
 CREATE TABLE cursors (
     name TEXT PRIMARY KEY,

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _MANY = 1_000_000
 _PAGE = 5_000
 _PREFIX = 6
+_USUAL = {"status": "finished", "group": "", "name": ""}
+"""Columns of `runs` -> the value that most runs have; their indexes leave it out."""
 
 
 class Transaction:
@@ -157,7 +159,7 @@ class SqlCatalog:
         limit: int = 100,
     ) -> list[Ref]:
         """See `Catalog.refs`."""
-        where, args = _where(kind=kind, name=name, tag=tag)
+        where, args = equal(kind=kind, name=name, tag=tag)
         if after is not None:
             where.append("(kind, name, tag) > (?, ?, ?)")
             args += after
@@ -177,7 +179,7 @@ class SqlCatalog:
         self, kind: str, name: str, tag: str | None = None, *, limit: int = 100
     ) -> list[RefMove]:
         """See `Catalog.history`."""
-        where, args = _where(kind=kind, name=name, tag=tag)
+        where, args = equal(kind=kind, name=name, tag=tag)
         found = self._list(rows.REF_LOG, "ref_log", where, args, "seq DESC", limit)
         return [rows.ref_move(row) for row in found]
 
@@ -197,7 +199,7 @@ class SqlCatalog:
         limit: int = 100,
     ) -> list[Version]:
         """See `Catalog.versions`."""
-        where, args = _where(kind=kind, name=name)
+        where, args = equal(kind=kind, name=name)
         found = self._newest(rows.VERSION, "versions", where, args, "created", before, limit)
         return [rows.version(row) for row in found]
 
@@ -240,7 +242,7 @@ class SqlCatalog:
         limit: int = 100,
     ) -> list[Run]:
         """See `Catalog.runs`."""
-        where, args = _where(
+        where, args = equal(
             kind=kind, name=name, status=status, group=group, parent=parent, outcome=outcome
         )
         found = self._newest(rows.RUN, "runs", where, args, "started", before, limit)
@@ -248,7 +250,7 @@ class SqlCatalog:
 
     def count_runs(self, kind: str | None = None, *, status: str | None = None) -> int:
         """See `Catalog.count_runs`."""
-        where, args = _where(kind=kind, status=status)
+        where, args = equal(kind=kind, status=status)
         return int(self.query(f"SELECT COUNT(*) FROM runs{_and(where)}", args)[0][0])  # noqa: S608
 
     def edges(
@@ -283,7 +285,7 @@ class SqlCatalog:
         limit: int = 100,
     ) -> list[Event]:
         """See `Catalog.events`."""
-        where, args = _where(subject=subject)
+        where, args = equal(subject=subject)
         where.append("seq > ?")
         args.append(after)
         if kinds:
@@ -317,7 +319,7 @@ class SqlCatalog:
         limit: int = 100,
     ) -> list[Job]:
         """See `Catalog.jobs`."""
-        where, args = _where(kind=kind, name=name, state=state)
+        where, args = equal(kind=kind, name=name, state=state)
         found = self._newest(rows.JOB, "jobs", where, args, "created", before, limit)
         return [rows.job(row) for row in found]
 
@@ -413,10 +415,19 @@ def _script(component: str, number: int, text: str) -> migrations.Step:
     return step
 
 
-def _where(**columns: Any) -> tuple[list[str], list[Any]]:
-    """Ask for equality where a value is given; `group` is a word of SQL, so names are quoted."""
+def equal(**columns: Any) -> tuple[list[str], list[Any]]:
+    """Ask for equality where a value is given; `group` is a word of SQL, so names are quoted.
+
+    A partial index serves only a query that repeats the index's own condition.
+    """
     given = {name: value for name, value in columns.items() if value is not None}
-    return [f'"{name}" = ?' for name in given], list(given.values())
+    where = [f'"{name}" = ?' for name in given]
+    where += [
+        f"\"{name}\" <> '{usual}'"
+        for name, usual in _USUAL.items()
+        if given.get(name, usual) != usual
+    ]
+    return where, list(given.values())
 
 
 def _and(where: Sequence[str]) -> str:

@@ -8,8 +8,9 @@ parent has in its buffer and goes on in a segment of its own.
 import operator
 import time
 from array import array
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,12 @@ FLUSH_BYTES = 1 << 16
 FLUSH_POINTS = 1 << 12
 """A block of points is written when it holds so many."""
 
-_CHUNK = 256
+BLOCK_BYTES = 1 << 19
+"""Records that come many at once are written in blocks of about so many bytes."""
+
+_CHUNK = 64
+"""Records or points that are worth a block of their own."""
+
 _ARRAY32 = b"\xdd"
 _LONGEST_KEY = 500
 _STEP_LIMIT = 1 << 62
@@ -67,26 +73,41 @@ class StreamWriter:
     def append_many(self, records: Iterable[dict[str, Any]]) -> None:
         """Append records in order; those before one that cannot be stored are kept.
 
+        Raises:
+            Invalid: A record holds something that cannot be stored.
+            OSError: The disk takes nothing now; all are kept for the next try.
+
         Notes:
             Hundreds at a time become a block at once, much faster than one by one.
         """
-        source = iter(records)
-        while chunk := list(islice(source, _CHUNK)):
-            if len(chunk) < _CHUNK or not self._append_block(chunk):
-                for record in chunk:
+        source, size = iter(records), _CHUNK
+        rest: Iterator[dict[str, Any]] = iter(())
+        try:
+            while chunk := list(islice(source, size)):
+                written = self._append_block(chunk) if len(chunk) >= min(size, _CHUNK) else 0
+                if written:
+                    size = max(1, len(chunk) * BLOCK_BYTES // written)
+                    continue
+                rest = iter(chunk)
+                for record in rest:
                     self.append(record)
+        except OSError:
+            for record in chain(rest, source):
+                with suppress(OSError):
+                    self.append(record)
+            raise
 
-    def _append_block(self, records: list[dict[str, Any]]) -> bool:
-        """Write records as a block of their own; False when one of them cannot be stored."""
+    def _append_block(self, records: list[dict[str, Any]]) -> int:
+        """Write records as a block of their own; give its bytes, 0 when one cannot be stored."""
         if self._output.closed or set(map(type, records)) != {dict}:
-            return False
+            return 0
         try:
             payload = self._encode(records)
         except (TypeError, ValueError, OverflowError, RecursionError):
-            return False
+            return 0
         encode = self._encode
         self._output.write(payload, len(records), lambda: [encode(one) for one in records])
-        return True
+        return len(payload)
 
     def flush(self) -> None:
         """Hand what was appended to the operating system, where it survives a kill."""
@@ -155,18 +176,30 @@ class PointWriter:
         Raises:
             Invalid: A point has a value of the wrong type or out of range; those before it are
                 kept.
+            OSError: The disk takes nothing now; all are kept for the next try.
 
         Notes:
             Hundreds at a time become a block at once, much faster than one by one.
         """
         count = 0
         source = iter(points)
-        while chunk := list(islice(source, FLUSH_POINTS)):
-            if len(chunk) < _CHUNK or not self._append_block(chunk):
-                for point in chunk:
-                    self.append(point.key, point.value, point.step, point.at or None)
-            count += len(chunk)
+        rest: Iterator[Point] = iter(())
+        try:
+            while chunk := list(islice(source, FLUSH_POINTS)):
+                count += len(chunk)
+                if len(chunk) < _CHUNK or not self._append_block(chunk):
+                    rest = iter(chunk)
+                    for point in rest:
+                        self._append(point)
+        except OSError:
+            for point in chain(rest, source):
+                with suppress(OSError):
+                    self._append(point)
+            raise
         return count
+
+    def _append(self, point: Point) -> None:
+        self.append(point.key, point.value, point.step, point.at or None)
 
     def _append_block(self, points: list[Point]) -> bool:
         """Write points as a block of their own; False when one of them needs a closer look."""

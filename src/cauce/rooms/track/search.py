@@ -85,7 +85,7 @@ def _plain(
 ) -> RunPage:
     """Read one page by its index alone."""
     catalog = sql.tables(ws)
-    conditions, values = _where(where)
+    conditions, values = sql.equal(**where)
     counted = f"SELECT COUNT(*) FROM runs{_and(conditions)}"  # noqa: S608 - own names only
     total = int(catalog.query(counted, values)[0][0])
     more: list[Any] = []
@@ -115,7 +115,7 @@ def _facts(
     wanted = ["id", "started", *sorted(set(needs) - {"id", "started", "data"})]
     columns = ", ".join(_COLUMNS.get(name, name) for name in wanted)
     names = [f"{name} json" if name in _JSON else name for name in wanted]
-    conditions, values = _where(where)
+    conditions, values = sql.equal(**where)
     query = (
         f"SELECT {columns} FROM runs{_and(conditions)}"  # noqa: S608 - own names only
         " ORDER BY started DESC, id DESC"
@@ -194,10 +194,6 @@ def _sorted(
             having.append(((text, "" if not text else value, 0 if text else value), row["id"]))
     having.sort(key=lambda item: item[0], reverse=descending)
     return [id for _, id in having] + lacking
-
-
-def _where(columns: dict[str, str]) -> tuple[list[str], list[Any]]:
-    return [f'"{name}" = ?' for name in columns], list(columns.values())
 
 
 def _and(conditions: Sequence[str]) -> str:
