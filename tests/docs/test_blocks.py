@@ -84,3 +84,10 @@ def test_the_blocks_of_a_page_run_in_order(page, tmp_path):
             script = f'cd "$(cat {where})"\n{command}\ncode=$?\npwd >{where}\nexit $code\n'
             code, output = run(["bash", "-c", script], folder, environment)
             assert code == expected, f"{page}\n$ {command}\nexit {code}\n{output}"
+
+
+def test_the_list_of_decisions_is_complete():
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[\d{4}\]\((\d{4}-[a-z0-9-]+\.md)\) \|", index, re.MULTILINE)
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))

@@ -176,7 +176,7 @@ def test_a_full_disk_leaves_no_half_file(ws):
     assert list((ws.folder / ".github" / "workflows").iterdir()) == []
 
 
-@given(st.text(max_size=60))
+@given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_any_project_name_gives_files_of_the_same_shape(name):
     plain = parsed(generated("github")[PATHS["github"]])
     odd = parsed(generated("github", project=name)[PATHS["github"]])
@@ -189,7 +189,16 @@ def test_any_project_name_gives_files_of_the_same_shape(name):
     assert len(image) == len(generated("docker")["Dockerfile"].splitlines())
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=20), max_size=4))
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+def test_a_step_that_no_file_can_hold_is_refused(system):
+    with pytest.raises(Invalid, match="Unicode"):
+        generated(system, train=(("track", "run", "--", "\ud800"),))
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+
+
+@given(st.lists(TEXTS, max_size=4))
 def test_any_step_reaches_the_shell_as_it_is(arguments):
     steps = (("track", "run", "--", *arguments),)
     wanted = ["cauce", *steps[0]]

@@ -214,6 +214,23 @@ def test_reports_are_read_back_as_they_were_made(ws, live):
     assert watch.reports(ws, "other") == []
 
 
+def test_a_report_that_cannot_be_read_hides_no_other(ws, live):
+    traffic.record(ws, traffic.fresh()[:100], live.id, at=START)
+    whole, broken = watch.check(ws), watch.check(ws, last=60)
+    tree = ws.manifest(broken.report)
+    ws.objects.delete([tree.entries[0].digest])
+    found, other = watch.reports(ws)
+    assert other == whole
+    assert found.fault
+    known = ("run", "name", "outcome", "deployment", "profile", "rows", "start", "end", "report")
+    for name in known:
+        assert getattr(found, name) == getattr(broken, name), name
+    [line] = [row for row in renderer("watch.reports")([found]) if broken.run in row]
+    assert found.fault in line
+    with pytest.raises((Damaged, NotFound)):
+        watch.show(ws, broken.run)
+
+
 def test_a_run_that_is_no_check_has_no_report(ws, live):
     [run] = ws.catalog.runs("reference")
     with pytest.raises(NotFound, match="no drift report"):

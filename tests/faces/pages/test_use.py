@@ -2,11 +2,15 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.faces.pages.conftest import Site, Visit, settled
+from tests.faces.pages.conftest import Site, Visit, fill, settled
 from tests.rooms import traffic
+
+from cauce.faces.server import background
+from cauce.kernel.workspace import open_local
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -116,10 +120,10 @@ def test_charts_of_a_page_share_one_crosshair(site: Site, visit: Visit) -> None:
     settled(page)
     page.locator(".u-over").first.hover()
     expect(page.locator(".plot .tip")).to_contain_text("step")
-    shown = page.locator(".u-cursor-x:not(.u-off)")
-    places = {one.evaluate("(node) => node.style.transform") for one in shown.all()}
-    assert shown.count() >= 2
-    assert len(places) == 1
+    page.wait_for_function("""() => {
+        const shown = [...document.querySelectorAll(".u-cursor-x:not(.u-off)")];
+        return shown.length >= 2 && new Set(shown.map((node) => node.style.transform)).size === 1;
+    }""")
 
 
 def test_pictures_are_labelled_by_keys_alone(site: Site, visit: Visit) -> None:
@@ -227,3 +231,30 @@ def test_lineage_leads_from_a_prediction_to_its_data(site: Site, visit: Visit) -
     expect(page.get_by_role("table")).to_contain_text("Training")
     page.get_by_role("button", name="Every step").click()
     expect(page.get_by_role("table")).to_contain_text("Addition")
+
+
+def test_a_number_in_the_address_chooses_the_version(site: Site, visit: Visit) -> None:
+    versions = site.ws.data.versions("digits")
+    older = versions[-1]
+    page = visit(f"{site.url}{site.base}/data/digits?v=1")
+    expect(page.locator("h1 ~ *", has_text=older.message).first).to_be_visible()
+    expect(page.locator(".badge.acc").first).to_have_text(older.number)
+    expect(page.get_by_label("Version")).to_have_value(older.number)
+    page.goto(f"{site.url}{site.base}/data/digits")
+    expect(page.locator(".badge.acc").first).to_have_text(versions[0].number)
+
+
+def test_a_report_that_cannot_be_read_says_so_beside_the_others(
+    tmp_path: Path, visit: Visit
+) -> None:
+    (tmp_path / "cauce.toml").write_text('project = "torn"\n')
+    with open_local(tmp_path, agent="user:ana") as ws, background(ws) as url:
+        fill(ws)
+        newest, before = ws.watch.reports("prod")
+        assert newest.report is not None
+        ws.objects.delete([ws.manifest(newest.report).entries[0].digest])
+        page = visit(f"{url}/p/torn/monitor/prod")
+        expect(page.locator(".note.warn")).to_contain_text("cannot be read")
+        expect(page.locator("main")).to_contain_text(
+            "too few" if before.outcome == "too-few" else before.outcome
+        )

@@ -4,6 +4,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from cauce.errors import Invalid
+
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@=+,-]*( [A-Za-z0-9_./@=+,-]+)*\Z")
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
@@ -25,5 +27,14 @@ def _escaped(char: str) -> str:
 
 
 def command(arguments: Sequence[str]) -> str:
-    """Write a command of cauce as a shell line."""
-    return shlex.join(["cauce", *arguments])
+    """Write a command of cauce as a shell line.
+
+    Raises:
+        Invalid: An argument is not valid Unicode, so that no file could hold it.
+    """
+    line = shlex.join(["cauce", *arguments])
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid(f"the command {line!r} is not valid Unicode: {error}") from error
+    return line

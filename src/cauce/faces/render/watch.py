@@ -67,7 +67,7 @@ def reports(found: Sequence[DriftReport]) -> Iterator[str]:
             when(report.at),
             report.outcome,
             report.rows,
-            ", ".join(_moved(report.inputs)) or "-",
+            report.fault or ", ".join(_moved(report.inputs)) or "-",
             f"{report.quality.accuracy:.1%}" if report.quality else "",
             report.run,
         )

@@ -49,7 +49,8 @@ def page(
     needs = set(filter.needs)
     if order is not None:
         needs |= order.needs
-    found = [row for row in _facts(ws, needs, where, filter.data) if filter.test(row)]
+    facts = _facts(ws, needs, where, filter.data)
+    found = [row for row in facts if filter.test(row)] if filter.needs else list(facts)
     if order is None:
         if not newest:
             found.reverse()
@@ -123,7 +124,7 @@ def _facts(
     used = _users(ws, data)
     timed = "seconds" in names
     for raw in catalog.query(query, values):
-        row = Facts(zip(names, raw, strict=True))
+        row = Facts(zip(names, raw))  # noqa: B905 - as many by the query
         if timed:
             row["seconds"] = None if row["seconds"] is None else row["seconds"] - row["started"]
         if data:
@@ -184,16 +185,19 @@ def _sorted(
     found: list[dict[str, Any]], key: Callable[[dict[str, Any]], Any], descending: bool
 ) -> list[str]:
     """Sort by value, numbers before texts; runs without one come last, newest first."""
-    having, lacking = [], []
-    for row in found:
-        value = key(row)
+    values = [key(row) for row in found]
+    texts: list[int] = []
+    numbers: list[int] = []
+    lacking: list[int] = []
+    for index, value in enumerate(values):
         if value is None or value != value:  # noqa: PLR0124 - NaN
-            lacking.append(row["id"])
+            lacking.append(index)
         else:
-            text = isinstance(value, str)
-            having.append(((text, "" if not text else value, 0 if text else value), row["id"]))
-    having.sort(key=lambda item: item[0], reverse=descending)
-    return [id for _, id in having] + lacking
+            (texts if isinstance(value, str) else numbers).append(index)
+    for part in (texts, numbers):
+        part.sort(key=values.__getitem__, reverse=descending)
+    having = texts + numbers if descending else numbers + texts
+    return [found[index]["id"] for index in having + lacking]
 
 
 def _and(conditions: Sequence[str]) -> str:

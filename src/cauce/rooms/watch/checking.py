@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cauce.errors import Damaged, NotFound
 from cauce.kernel import manifest, runs
 from cauce.kernel.detector import Difference, Rule, Verdict
-from cauce.kernel.entities import Entry, Manifest, Run, Version
+from cauce.kernel.entities import Digest, Entry, Manifest, Run, Version
 from cauce.kernel.model import read_signature
 from cauce.rooms.watch import features, quality, reference, traffic
 from cauce.rooms.watch.counting import Counter
@@ -175,6 +175,34 @@ def read(ws: "Workspace", run: Run) -> DriftReport:
     except msgspec.DecodeError as error:
         raise Damaged(f"{FILE} of run {run.id} is not a report: {error}") from error
     return replace(found, report=version.id)
+
+
+def listed(ws: "Workspace", run: Run) -> DriftReport:
+    """Read the report of a check, or what its run says where the report cannot be read."""
+    try:
+        return read(ws, run)
+    except (Damaged, NotFound) as error:
+        used = {edge.role: edge.version for edge in ws.catalog.edges(run=run.id)}
+        start, end, following = (
+            float(run.params.get(name) or 0) for name in ("start", "end", "following")
+        )
+        return DriftReport(
+            run=run.id,
+            name=run.name,
+            at=run.ended or run.started,
+            outcome=msgspec.convert(run.outcome, Verdict),
+            deployment=used.get("deployment", Digest("")),
+            profile=used.get("reference", Digest("")),
+            start=start,
+            end=end,
+            following=following,
+            rows=int(run.metrics.get("rows", 0)),
+            malformed=int(run.metrics.get("malformed", 0)),
+            foreign=0,
+            inputs=(),
+            report=used.get("report"),
+            fault=str(error),
+        )
 
 
 def _report_of(ws: "Workspace", run: Run) -> Version:

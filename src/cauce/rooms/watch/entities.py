@@ -121,6 +121,7 @@ class DriftReport(Entity, frozen=True):
         inputs: Every watched column, those that moved furthest first.
         quality: Against feedback, None without any.
         report: Version of kind `report` that holds this.
+        fault: Why only what the run itself says is here; empty when the report could be read.
     """
 
     run: RunId
@@ -138,3 +139,4 @@ class DriftReport(Entity, frozen=True):
     inputs: tuple[ColumnDrift, ...]
     quality: Quality | None = None
     report: Digest | None = None
+    fault: str = ""

@@ -64,9 +64,12 @@ def reports(ws: Workspace, name: str = "prod", *, limit: int = 50) -> list[Drift
     Args:
         name: The deployment.
         limit: Checks at most.
+
+    Returns:
+        The reports; one that cannot be read any more says so in `fault`, beside what its run says.
     """
     runs = ws.catalog.runs(checking.KIND, name=name, status="finished", limit=limit)
-    return [checking.read(ws, run) for run in runs]
+    return [checking.listed(ws, run) for run in runs]
 
 
 @operation("watch.show", examples=("cauce watch show RUN",))

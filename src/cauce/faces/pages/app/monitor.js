@@ -110,6 +110,11 @@ function Watched({ name }) {
 /** What the last check found, and what to do about it. @param {{report: any, older: boolean}} props */
 function Verdict({ report, older }) {
   if (older) return html`<div class="note"><${Ico} n="info" /><div>${t("monitor.older")}</div></div>`;
+  if (report.fault)
+    return html`<div class="note warn" role="status">
+      <${Ico} n="warn" />
+      <div><b class="strong">${t("monitor.fault")}</b> ${report.fault}</div>
+    </div>`;
   if (report.outcome === "steady") return null;
   const moved = report.inputs.filter((/** @type {any} */ item) => item.drifted);
   if (report.outcome === "too-few")

@@ -1,4 +1,4 @@
-// The table of runs: only the rows in view are drawn.
+// The table of runs: only the rows in view are drawn, each over the one that stood in its place.
 
 import { useCall } from "./api.js";
 import { lessIsBetter, pointed } from "./plot.js";
@@ -136,7 +136,7 @@ export function Rows({ runs, total, metrics, params, sort, order, chosen, pick, 
         ${first ? html`<tr aria-hidden="true"><td colspan="99" style=${`height:${first * ROW}px;padding:0;border:0`}></td></tr>` : null}
         ${rows.map(
           (/** @type {any} */ run, /** @type {number} */ i) => html`<tr
-          key=${run.id}
+          key=${i}
           aria-rowindex=${first + i + 2}
           aria-selected=${chosen.has(run.id) ? "true" : null}
           class=${`open ${first + i === at ? "at" : ""}`}

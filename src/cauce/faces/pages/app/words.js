@@ -9,6 +9,24 @@ const catalogue = (await import(`./text.${lang}.js`)).default;
 const plural = new Intl.PluralRules(lang);
 const grouped = new Intl.NumberFormat(lang, { useGrouping: "always", maximumFractionDigits: 0 });
 const NARROW = "\u202f"; // between a number and its unit
+/** @type {Map<string, Intl.NumberFormat | Intl.DateTimeFormat>} */
+const formats = new Map(); // making one costs a hundred times what using it does
+
+/** A number in a format. @param {number} x @param {Intl.NumberFormatOptions} options */
+function number(x, options) {
+  const key = JSON.stringify(options);
+  const known = formats.get(key) ?? new Intl.NumberFormat(lang, options);
+  formats.set(key, known);
+  return minus(known.format(x));
+}
+
+/** A moment in a format. @param {number} at @param {Intl.DateTimeFormatOptions} options */
+function moment(at, options) {
+  const key = JSON.stringify(options);
+  const known = formats.get(key) ?? new Intl.DateTimeFormat(lang, options);
+  formats.set(key, known);
+  return known.format(at * 1000);
+}
 
 /**
  * Give a text of the catalogue; `{name}` is replaced, and `n` chooses between one and many.
@@ -55,9 +73,7 @@ export function num(x, digits) {
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "\u2212∞";
   const size = Math.abs(x);
   if (digits !== undefined && size < 1e6)
-    return minus(
-      new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x),
-    );
+    return number(x, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   if (size >= 1e6 || (size > 0 && size < 1e-3))
     return minus(
       x
@@ -65,11 +81,7 @@ export function num(x, digits) {
         .replace(/\.?0+e/, "e")
         .replace("e+", "e"),
     );
-  return minus(
-    new Intl.NumberFormat(lang, { maximumSignificantDigits: Math.max(4, Math.trunc(size).toString().length) }).format(
-      x,
-    ),
-  );
+  return number(x, { maximumSignificantDigits: Math.max(4, Math.trunc(size).toString().length) });
 }
 
 /** Digits after the point that tell the values of an axis apart. @param {(number | null)[]} list */
@@ -82,7 +94,7 @@ export const signed = (x, digits) => (x > 0 ? "+" : "") + num(x, digits);
 /** A share as per cent. @param {number | null | undefined} x @param {number} [digits] */
 export function pct(x, digits = 1) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
-  return minus(new Intl.NumberFormat(lang, { maximumFractionDigits: digits }).format(100 * x)) + NARROW + "%";
+  return number(100 * x, { maximumFractionDigits: digits }) + NARROW + "%";
 }
 
 /** @param {number} x @param {string} unit */
@@ -126,17 +138,16 @@ export function ago(at, now = Date.now() / 1000) {
 
 /** @param {number} at */
 export function day(at) {
-  const date = new Date(at * 1000);
-  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
-  return date.toLocaleDateString(lang, { day: "numeric", month: "short", year });
+  const year = new Date(at * 1000).getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return moment(at, { day: "numeric", month: "short", year });
 }
 
 /** @param {number} at */
-export const full = (at) => new Date(at * 1000).toLocaleString(lang, { dateStyle: "full", timeStyle: "long" });
+export const full = (at) => moment(at, { dateStyle: "full", timeStyle: "long" });
 
 /** Time of day; with seconds where lines follow each other. @param {number} at @param {boolean} [seconds] */
 export const clock = (at, seconds = false) =>
-  new Date(at * 1000).toLocaleTimeString(lang, {
+  moment(at, {
     hour: "2-digit",
     minute: "2-digit",
     second: seconds ? "2-digit" : undefined,
