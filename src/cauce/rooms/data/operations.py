@@ -19,6 +19,13 @@ from cauce.rooms.data.entities import (
     OutStatus,
 )
 
+# Further verbs, each part in a folder of its own; importing them registers them.
+from cauce.rooms.data.insight import operations as _insight  # noqa: F401
+from cauce.rooms.data.lfs import operations as _lfs  # noqa: F401
+from cauce.rooms.data.repository import operations as _repository  # noqa: F401
+from cauce.rooms.data.revisions import operations as _revisions  # noqa: F401
+from cauce.rooms.data.transfer import operations as _transfer  # noqa: F401
+
 
 @operation("data.init", role="writer", local=True, examples=("cauce data init",))
 def init(ws: Workspace) -> Initialised:

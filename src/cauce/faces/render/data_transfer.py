@@ -1,0 +1,1 @@
+"""What terminals print for data's part `transfer`."""

@@ -1,0 +1,1 @@
+"""Git LFS: its objects, locks, and versions of what it tracks."""

@@ -1,0 +1,1 @@
+"""Upkeep of a DVC repository: its remotes, settings, and tracked paths as such."""

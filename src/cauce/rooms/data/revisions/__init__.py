@@ -1,0 +1,1 @@
+"""Versions as git's history names them: differences, imports, garbage collection."""

@@ -1,0 +1,1 @@
+"""Between the store at hand and remotes: push, pull, fetch."""
