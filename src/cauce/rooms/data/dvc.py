@@ -1,6 +1,6 @@
 """The format `dvc` as this room uses it; the adapter is loaded when first asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, cast
@@ -50,6 +50,7 @@ class Format(Protocol):
     def create(self, root: Path, *, scm: bool) -> list[Path]: ...  # noqa: D102
     def find(self, root: Path) -> Iterator[Path]: ...  # noqa: D102
     def read(self, root: Path, path: Path) -> DvcFile: ...  # noqa: D102
+    def read_text(self, text: str, place: str) -> DvcFile: ...  # noqa: D102
     def write(self, root: Path, path: Path, output: Output) -> None: ...  # noqa: D102
     def inside(self, root: Path, base: str, text: str, where: str) -> str: ...  # noqa: D102
     def dump(self, files: Mapping[str, str]) -> bytes: ...  # noqa: D102
@@ -59,7 +60,9 @@ class Format(Protocol):
     def tracked(self, path: Path) -> bool: ...  # noqa: D102
     def versioned(self, root: Path) -> bool: ...  # noqa: D102
     def locked(self, root: Path) -> AbstractContextManager[None]: ...  # noqa: D102
-    def Ignore(self, root: Path) -> Ignore: ...  # noqa: D102, N802
+    def Ignore(  # noqa: D102, N802
+        self, root: Path, text: Callable[[str], str | None] | None = None
+    ) -> Ignore: ...
     def Output(  # noqa: D102, N802
         self,
         *,

@@ -5,7 +5,7 @@ Written from the format as an unmodified DVC 3 reads and writes it (docs/data.md
 """
 
 from cauce.adapters.formats.dvc.config import cache_dir, create, load, no_scm
-from cauce.adapters.formats.dvc.files import DvcFile, Output, inside, read, write
+from cauce.adapters.formats.dvc.files import DvcFile, Output, inside, read, read_text, write
 from cauce.adapters.formats.dvc.gitignore import hide, tracked, versioned
 from cauce.adapters.formats.dvc.ignore import Ignore, find
 from cauce.adapters.formats.dvc.lock import locked
@@ -27,6 +27,7 @@ __all__ = [
     "no_scm",
     "parse",
     "read",
+    "read_text",
     "tracked",
     "versioned",
     "write",

@@ -83,7 +83,21 @@ def read(root: Path, path: Path) -> DvcFile:
         text = path.read_text(encoding="utf-8")
     except (UnicodeDecodeError, IsADirectoryError, PermissionError) as error:
         raise Invalid(f"{path} cannot be read: {error}") from error
-    place = path.relative_to(root).as_posix()
+    return read_text(text, path.relative_to(root).as_posix(), root)
+
+
+def read_text(text: str, place: str, root: Path | None = None) -> DvcFile:
+    """Read the text of a `.dvc` file that need not be on the disk.
+
+    Args:
+        text: What the file says.
+        place: Where it lies in its project, POSIX.
+        root: Project folder whose links no output may leave it by; None: only text is looked at,
+            as for a file of a revision that is not checked out.
+
+    Raises:
+        Invalid: As `read`; `place` names the file.
+    """
     top = _mapping(_compose(text, place), place, _TOP)
     base = posixpath.join(posixpath.dirname(place), _text(top.get("wdir"), place) or ".")
     outs = tuple(_output(root, base, node, place) for node in _items(top.get("outs"), place))
@@ -160,7 +174,7 @@ def _flag(node: Node, place: str, default: bool) -> bool:
     return default if not text else text.lower() == "true"
 
 
-def _output(root: Path, base: str, node: Node, place: str) -> Output:
+def _output(root: Path | None, base: str, node: Node, place: str) -> Output:
     """Check one item of `outs`."""
     item = _mapping(node, place, _OUT)
     if "path" not in item:
@@ -179,11 +193,11 @@ def _output(root: Path, base: str, node: Node, place: str) -> Output:
     )
 
 
-def inside(root: Path, base: str, text: str, where: str) -> str:
+def inside(root: Path | None, base: str, text: str, where: str) -> str:
     """Give a path relative to the project, or refuse one that leaves it, also through a link.
 
     Args:
-        root: Project folder.
+        root: Project folder; None: links are not looked at.
         base: Folder that the path is relative to, itself relative to the project.
         text: The path as written.
         where: What to name in the error.
@@ -195,8 +209,7 @@ def inside(root: Path, base: str, text: str, where: str) -> str:
     manifest.check_path(path)
     if _CLOSED & set(path.split("/")):
         raise Invalid(f"{where}: {path[:200]!r} is inside a tool's own folder", hint=hint)
-    parent = (root / path).parent
-    if not parent.resolve().is_relative_to(root.resolve()):
+    if root is not None and not (root / path).parent.resolve().is_relative_to(root.resolve()):
         raise Invalid(f"{where}: {path[:200]!r} leaves the project through a link", hint=hint)
     return path
 

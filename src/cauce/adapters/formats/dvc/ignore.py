@@ -1,7 +1,7 @@
 """`.dvcignore`: which paths of a project DVC does not see, and where its `.dvc` files are."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,16 @@ class Ignore:
     answer is about the path itself.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, text: Callable[[str], str | None] | None = None) -> None:
+        """Start with nothing read.
+
+        Args:
+            root: Project folder.
+            text: Gives the text of a folder's `.dvcignore`, as of a revision that is not checked
+                out; None: they are read from the disk.
+        """
         self.root = root
+        self._text = text or self._read
         self._specs: dict[str, GitIgnoreSpec | None] = {}
 
     def __call__(self, path: str, *, folder: bool) -> bool:
@@ -53,16 +61,20 @@ class Ignore:
     def _spec(self, folder: str) -> "GitIgnoreSpec | None":
         """Read the patterns of one folder, once."""
         if folder not in self._specs:
-            self._specs[folder] = self._read(self.root / folder / ".dvcignore")
+            text = self._text(folder)
+            self._specs[folder] = None if text is None else self._parse(folder, text)
         return self._specs[folder]
 
-    def _read(self, path: Path) -> "GitIgnoreSpec | None":
+    def _read(self, folder: str) -> str | None:
+        path = self.root / folder / ".dvcignore"
         try:
-            text = path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (UnicodeDecodeError, PermissionError, IsADirectoryError) as error:
             raise Invalid(f"{path} cannot be read: {error}") from error
+
+    def _parse(self, folder: str, text: str) -> "GitIgnoreSpec | None":
         lines = [line.strip() for line in text.splitlines()]
         lines = [line for line in lines if line and not line.startswith("#")]
         if not lines:
@@ -72,7 +84,7 @@ class Ignore:
         try:
             return GitIgnoreSpec.from_lines(lines)
         except ValueError as error:
-            raise Invalid(f"{path}: {error}") from error
+            raise Invalid(f"{self.root / folder}/.dvcignore: {error}") from error
 
 
 def find(root: Path) -> Iterator[Path]:
