@@ -121,6 +121,17 @@ def fresh(finished, tmp_path):
     return copy
 
 
+def killed(fresh, work, point):
+    """A project whose work was killed at an event; earlier where a run has fewer than counted."""
+    while True:
+        root = fresh(point)
+        if kill.kill_at(lambda: work_in(root, work), point):
+            return root
+        shutil.rmtree(root)
+        point -= 1 + point // 20
+        assert point > 0
+
+
 @pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
 def test_a_kill_anywhere_leaves_nothing_torn(work, fresh):
     seed = int(np.random.SeedSequence(len(work.__name__)).generate_state(1)[0])
@@ -129,8 +140,7 @@ def test_a_kill_anywhere_leaves_nothing_torn(work, fresh):
     points = kill.sample(total, WORK[work], seed=seed)
     assert points
     for point in points:
-        root = fresh(point)
-        assert kill.kill_at(lambda root=root: work_in(root, work), point)
+        root = killed(fresh, work, point)
         with open_local(root, agent=AGENT) as ws:
             report = ws.admin.check()
             assert report.problems == [], f"killed at {point} of {total}"
