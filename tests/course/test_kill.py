@@ -125,7 +125,7 @@ def killed(fresh, work, point):
     """A project whose work was killed at an event; earlier where a run has fewer than counted."""
     while True:
         root = fresh(point)
-        if kill.kill_at(lambda: work_in(root, work), point):
+        if kill.kill_at(lambda root=root: work_in(root, work), point):
             return root
         shutil.rmtree(root)
         point -= 1 + point // 20
