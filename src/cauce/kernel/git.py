@@ -193,6 +193,7 @@ class Objects:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._process: Popen[bytes] | None = None
+        self._items: dict[tuple[bytes, bytes, bytes], Item] = {}
 
     def __enter__(self) -> "Objects":
         return self
@@ -233,15 +234,22 @@ class Objects:
             for id in part:
                 yield id, self._answer(answers, id)
 
-    def tree(self, id: str, data: bytes) -> Iterator[Item]:
+    def tree(self, id: str, data: bytes) -> list[Item]:
         """Give the entries of a tree that was read.
 
         Args:
             id: Its id, which tells how long ids are.
             data: Its bytes.
         """
-        for mode, name, found in _ENTRY[len(id) // 2].findall(data):
-            yield Item(_KINDS.get(mode, "file"), _text(name), found.hex())
+        known = self._items  # a commit changes few entries: the others are the same objects again
+        found = []
+        for entry in _ENTRY[len(id) // 2].findall(data):
+            item = known.get(entry)
+            if item is None:
+                mode, name, raw = entry
+                item = known[entry] = Item(_KINDS.get(mode, "file"), _text(name), raw.hex())
+            found.append(item)
+        return found
 
     def _answer(self, answers: IO[bytes], id: str) -> bytes:
         words = answers.readline().split()

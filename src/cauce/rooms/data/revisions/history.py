@@ -60,10 +60,10 @@ EVERYTHING = Scope(branches=True, tags=True, commits=True, stash=True)
 
 
 class _Folder(NamedTuple):
-    """What matters of a tree: ids of DVC's files and of folders by name."""
+    """What matters of a tree: DVC's files, folders, the blob of `.dvcignore`."""
 
-    files: tuple[tuple[str, str], ...]
-    folders: tuple[tuple[str, str], ...]
+    files: tuple[git.Item, ...]
+    folders: tuple[git.Item, ...]
     ignore: str
     project: bool
 
@@ -135,24 +135,26 @@ class History:
         if start is None:
             return
         ignored = dvc.load().Ignore(self.root, lambda place: self._ignore_text(start, place))
-        stack: list[tuple[str, str, tuple[str, ...]]] = [("", start, ())]
+        seen = set() if seen is None else seen
+        stack: list[_Key] = [("", start, ())]
         while stack:
-            place, id, above = stack.pop()
+            key = place, id, above = stack.pop()
             folder = self._trees[id]
-            key = (place, id, above)
-            if (place and folder.project) or (seen is not None and key in seen):
+            if key in seen or (place and folder.project):
                 continue
-            if seen is not None:
-                seen.add(key)
-            data = {name.removesuffix(".dvc") for name, _ in folder.files}
-            for name, blob in folder.files:
-                path = f"{place}/{name}" if place else name
+            seen.add(key)
+            for item in folder.files:
+                path = f"{place}/{item.name}" if place else item.name
                 if not ignored(path, folder=False):
-                    yield path, blob
-            for name, inner in folder.folders:
-                path = f"{place}/{name}" if place else name
-                if name not in data and self._holds(inner) and not ignored(path, folder=True):
-                    stack.append((path, inner, (*above, folder.ignore)))
+                    yield path, item.id
+            data = {item.name.removesuffix(".dvc") for item in folder.files}
+            below = (*above, folder.ignore)
+            for item in folder.folders:
+                path = f"{place}/{item.name}" if place else item.name
+                if (path, item.id, below) in seen or item.name in data:
+                    continue
+                if self._holds(item.id) and not ignored(path, folder=True):
+                    stack.append((path, item.id, below))
 
     def outputs(self, commit: str) -> list[Pair]:
         """List the outputs of a commit, or of the work tree, in order of path.
@@ -207,11 +209,15 @@ class History:
         """Find the project's own folder in a commit's tree, None when it was not there yet."""
         if self._prefix is None:
             self._prefix = git.prefix(self.root)
-        for part in self._prefix.split("/")[:-1]:
-            inner = dict(self._trees[tree].folders).get(part)
-            if inner is None:
+        return self._inner(tree, self._prefix.rstrip("/"))
+
+    def _inner(self, tree: str, place: str) -> str | None:
+        """Find the tree of a folder below a tree."""
+        for part in place.split("/") if place else ():
+            found = [item.id for item in self._trees[tree].folders if item.name == part]
+            if not found:
                 return None
-            tree = inner
+            tree = found[0]
         return tree
 
     def _load(self, trees: Iterable[str]) -> None:
@@ -220,37 +226,35 @@ class History:
         while wanted:
             for id, data in self._objects.read(wanted):
                 self._trees[id] = self._folder(id, data)
-            inner = (id for tree in wanted for _, id in self._trees[tree].folders)
-            wanted = [id for id in dict.fromkeys(inner) if id not in self._trees]
+            inner = {item.id: None for tree in wanted for item in self._trees[tree].folders}
+            wanted = [id for id in inner if id not in self._trees]
 
     def _folder(self, id: str, data: bytes) -> _Folder:
-        files, folders, ignore, project = [], [], "", False
-        for kind, name, found in self._objects.tree(id, data):
-            if kind == "folder":
-                project = project or name == ".dvc"
-                if name not in _CLOSED:
-                    folders.append((name, found))
-            elif kind in {"file", "program"}:
-                if name.endswith(".dvc") and name != ".dvc":
-                    files.append((name, found))
-                elif name == ".dvcignore":
-                    ignore = found
-        return _Folder(tuple(files), tuple(folders), ignore, project)
+        """Keep what matters of a tree."""
+        items = self._objects.tree(id, data)
+        files = [item for item in items if item.kind in {"file", "program"}]
+        folders = [item for item in items if item.kind == "folder"]
+        return _Folder(
+            files=tuple(it for it in files if it.name.endswith(".dvc") and it.name != ".dvc"),
+            folders=tuple(item for item in folders if item.name not in _CLOSED),
+            ignore=next((item.id for item in files if item.name == ".dvcignore"), ""),
+            project=any(item.name == ".dvc" for item in folders),
+        )
 
     def _holds(self, tree: str) -> bool:
         """Tell whether a folder, or one below it, has a DVC file."""
         known = self._holding.get(tree)
         if known is None:
             folder = self._trees[tree]
-            known = bool(folder.files) or any(self._holds(inner) for _, inner in folder.folders)
+            known = bool(folder.files) or any(self._holds(item.id) for item in folder.folders)
             self._holding[tree] = known
         return known
 
     def _ignore_text(self, start: str, place: str) -> str | None:
         """Read the `.dvcignore` of a folder below a tree, None when it has none."""
-        tree = start
-        for part in place.split("/") if place else ():
-            tree = dict(self._trees[tree].folders)[part]
+        tree = self._inner(start, place)
+        if tree is None:
+            return None
         blob = self._trees[tree].ignore
         if not blob:
             return None
