@@ -16,6 +16,7 @@ from starlette.requests import Request
 from cauce.errors import Denied
 from cauce.faces.answers import Unknown
 from cauce.kernel import auth
+from cauce.kernel.kept import Kept
 from cauce.kernel.operation import Role
 from cauce.kernel.sql import SqlCatalog
 from cauce.kernel.telemetry import Streams
@@ -106,6 +107,12 @@ class View(Workspace):
             agent=agent or base.agent,
         )
         self._base = base
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What is kept in memory, for all callers."""
+        with self._opening:
+            return self._base.kept
 
     @cached_property
     def streams(self) -> Streams:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from cauce.errors import NotFound
 from cauce.kernel import config, manifest, operation, plugins
 from cauce.kernel.entities import Digest, Manifest, Ref, Version
+from cauce.kernel.kept import Kept
 
 if TYPE_CHECKING:
     from cauce.kernel.catalog import Catalog
@@ -89,6 +90,11 @@ class Workspace:
         from cauce.kernel.telemetry import Streams  # late: needs numpy and pyarrow
 
         return Streams(self.folder / self.settings["streams"].removeprefix("file:"))
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What is dear to make and cannot change, such as the columns of a version."""
+        return Kept()
 
     @cached_property
     def agent(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from cauce.faces.render import data_browsing as _browsing  # noqa: F401
 from cauce.faces.render import data_insight as _insight  # noqa: F401
 from cauce.faces.render import data_lfs as _lfs  # noqa: F401
 from cauce.faces.render import data_repository as _repository  # noqa: F401

@@ -24,31 +24,26 @@ def balance(tree: Manifest) -> list[Share]:
 
 def show(ws: Workspace, spec: str, prefix: str, after: str, limit: int) -> DatasetPage:
     """See `data.show`."""
+    from cauce.rooms.data.browsing import index  # late: needs numpy
+
     version = versions.find(ws, spec)
-    tree = ws.manifest(version.id)
+    found = index.of(ws, version.id)
     start = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
-    files: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    here = []
-    for entry in tree.entries:
-        if not entry.path.startswith(start):
-            continue
-        first, deeper, _ = entry.path[len(start) :].partition("/")
-        if deeper:
-            files[start + first] += 1
-            sizes[start + first] += entry.size
-        elif entry.path > after:
-            here.append(entry)
+    here, folders = found.folder(start)
+    here = here[here >= found.first(f"{after}\0".encode())] if after else here
     limit = max(0, limit)
+    entries = [found.entry(row) for row in here[:limit].tolist()]
     return DatasetPage(
         version=version,
-        balance=balance(tree),
-        folders=[
-            Folder(path=path, files=count, size=sizes[path])
-            for path, count in sorted(files.items())
+        balance=[
+            Share(split=split, label=label, count=count)
+            for (split, label), count in sorted(
+                zip(found.groups, found.counts().tolist(), strict=True)
+            )
         ],
-        entries=here[:limit],
-        next=here[limit - 1].path if 0 < limit < len(here) else "",
+        folders=[Folder(path=path, files=count, size=size) for path, count, size in folders],
+        entries=entries,
+        next=entries[-1].path if 0 < limit < len(here) else "",
     )
 
 

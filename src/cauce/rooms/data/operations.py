@@ -9,6 +9,9 @@ from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import adding, comparing, merging, versions
 from cauce.rooms.data import checkout as checking_out
 from cauce.rooms.data import status as comparing_files
+
+# Further verbs, each part in a folder of its own; importing them registers them.
+from cauce.rooms.data.browsing import operations as _browsing  # noqa: F401
 from cauce.rooms.data.entities import (
     CheckoutReport,
     DatasetDiff,
@@ -18,8 +21,6 @@ from cauce.rooms.data.entities import (
     Initialised,
     OutStatus,
 )
-
-# Further verbs, each part in a folder of its own; importing them registers them.
 from cauce.rooms.data.insight import operations as _insight  # noqa: F401
 from cauce.rooms.data.lfs import operations as _lfs  # noqa: F401
 from cauce.rooms.data.repository import operations as _repository  # noqa: F401

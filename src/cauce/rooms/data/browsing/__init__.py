@@ -1,0 +1,1 @@
+"""Looking into versions, of a million files too."""
