@@ -1,14 +1,19 @@
 """`python -m bench NAME`: run the benchmarks of one capability, in the order of their names."""
 
 import importlib
+import itertools
 import pkgutil
 import sys
 from pathlib import Path
 
 
 def main() -> int:
-    """Run every module of the folder `bench/NAME`, or only those named after it."""
-    name, *only = sys.argv[1:]
+    """Run every module of the folder `bench/NAME`, or only those named after it.
+
+    Words from the first that starts with a dash belong to the modules.
+    """
+    name, *words = sys.argv[1:]
+    only = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
     folder = Path(__file__).parent / name
     if not folder.is_dir():
         sys.stderr.write(f"error: no benchmark {name!r}\n")
