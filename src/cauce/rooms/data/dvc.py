@@ -1,16 +1,29 @@
 """The format `dvc` as this room uses it; the adapter is loaded when first asked for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from cauce.kernel import plugins
 from cauce.kernel.entities import Digest
 
 
+class CloudFile(Protocol):
+    """One file of a folder in a bucket that keeps versions; see the adapter."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def md5(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int | None: ...  # noqa: D102
+    @property
+    def cloud(self) -> Mapping[str, Mapping[str, str]]: ...  # noqa: D102
+
+
 class Output(Protocol):
-    """One path that a `.dvc` file names; see the adapter."""
+    """One path that a `.dvc` file or a stage names; see the adapter."""
 
     @property
     def path(self) -> str: ...  # noqa: D102
@@ -23,18 +36,80 @@ class Output(Protocol):
     @property
     def isexec(self) -> bool: ...  # noqa: D102
     @property
+    def cache(self) -> bool: ...  # noqa: D102
+    @property
     def legacy(self) -> bool: ...  # noqa: D102
     @property
     def folder(self) -> bool: ...  # noqa: D102
+    @property
+    def algorithm(self) -> str: ...  # noqa: D102
+    @property
+    def digest(self) -> Digest: ...  # noqa: D102
+    @property
+    def remote(self) -> str: ...  # noqa: D102
+    @property
+    def push(self) -> bool: ...  # noqa: D102
+    @property
+    def cloud(self) -> Mapping[str, Mapping[str, str]]: ...  # noqa: D102
+    @property
+    def files(self) -> Sequence[CloudFile]: ...  # noqa: D102
+    @property
+    def stage(self) -> str: ...  # noqa: D102
+
+
+class Repository(Protocol):
+    """The repository that an import comes from; see the adapter."""
+
+    @property
+    def url(self) -> str: ...  # noqa: D102
+    @property
+    def rev(self) -> str: ...  # noqa: D102
+    @property
+    def rev_lock(self) -> str: ...  # noqa: D102
+    @property
+    def config(self) -> Any: ...  # noqa: D102
+    @property
+    def remote(self) -> Any: ...  # noqa: D102
+
+
+class Dependency(Protocol):
+    """Where imported data come from; see the adapter."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def md5(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int | None: ...  # noqa: D102
+    @property
+    def nfiles(self) -> int | None: ...  # noqa: D102
+    @property
+    def etag(self) -> str: ...  # noqa: D102
+    @property
+    def checksum(self) -> str: ...  # noqa: D102
+    @property
+    def version_id(self) -> str: ...  # noqa: D102
+    @property
+    def repo(self) -> Repository | None: ...  # noqa: D102
 
 
 class DvcFile(Protocol):
-    """What a `.dvc` file says; see the adapter."""
+    """What a `.dvc` file, or a `dvc.yaml` with its lock, says; see the adapter."""
 
     @property
     def path(self) -> str: ...  # noqa: D102
     @property
     def outs(self) -> tuple[Output, ...]: ...  # noqa: D102
+    @property
+    def deps(self) -> tuple[Dependency, ...]: ...  # noqa: D102
+    @property
+    def frozen(self) -> bool: ...  # noqa: D102
+    @property
+    def md5(self) -> str: ...  # noqa: D102
+    @property
+    def wdir(self) -> str: ...  # noqa: D102
+    @property
+    def imported(self) -> bool: ...  # noqa: D102
 
 
 class Ignore(Protocol):
@@ -44,6 +119,12 @@ class Ignore(Protocol):
     def above(self, path: str) -> bool: ...  # noqa: D102
 
 
+# Names that stay free where the adapter's classes are declared as functions.
+_Out: TypeAlias = Output
+_Dep: TypeAlias = Dependency
+_Repo: TypeAlias = Repository
+
+
 class Format(Protocol):
     """Functions of the adapter."""
 
@@ -51,7 +132,11 @@ class Format(Protocol):
     def find(self, root: Path) -> Iterator[Path]: ...  # noqa: D102
     def read(self, root: Path, path: Path) -> DvcFile: ...  # noqa: D102
     def read_text(self, text: str, place: str) -> DvcFile: ...  # noqa: D102
+    def interpret(  # noqa: D102
+        self, root: Path | None, place: str, reader: Callable[[str], str | None]
+    ) -> DvcFile | None: ...
     def write(self, root: Path, path: Path, output: Output) -> None: ...  # noqa: D102
+    def write_import(self, root: Path, path: Path, wanted: DvcFile) -> None: ...  # noqa: D102
     def inside(self, root: Path, base: str, text: str, where: str) -> str: ...  # noqa: D102
     def dump(self, files: Mapping[str, str]) -> bytes: ...  # noqa: D102
     def parse(self, data: bytes) -> dict[str, str]: ...  # noqa: D102
@@ -67,11 +152,46 @@ class Format(Protocol):
         self,
         *,
         path: str,
-        md5: str,
+        md5: str = "",
         size: int | None = None,
         nfiles: int | None = None,
         isexec: bool = False,
+        cache: bool = True,
+        legacy: bool = False,
+        remote: str = "",
+        push: bool = True,
     ) -> Output: ...
+    def Repository(  # noqa: D102, N802
+        self,
+        *,
+        url: str,
+        rev: str = "",
+        rev_lock: str = "",
+        config: Any = None,
+        remote: Any = None,
+    ) -> Repository: ...
+    def Dependency(  # noqa: D102, N802
+        self,
+        *,
+        path: str,
+        md5: str = "",
+        size: int | None = None,
+        nfiles: int | None = None,
+        etag: str = "",
+        checksum: str = "",
+        version_id: str = "",
+        hash: str = "",
+        repo: _Repo | None = None,
+    ) -> Dependency: ...
+    def DvcFile(  # noqa: D102, N802
+        self,
+        *,
+        path: str,
+        outs: tuple[_Out, ...],
+        deps: tuple[_Dep, ...] = (),
+        frozen: bool = False,
+        wdir: str = "",
+    ) -> DvcFile: ...
 
 
 def load() -> Format:

@@ -5,22 +5,35 @@ Written from the format as an unmodified DVC 3 reads and writes it (docs/data.md
 """
 
 from cauce.adapters.formats.dvc.config import cache_dir, create, load, no_scm
-from cauce.adapters.formats.dvc.files import DvcFile, Output, inside, read, read_text, write
+from cauce.adapters.formats.dvc.entities import (
+    CloudFile,
+    Dependency,
+    DvcFile,
+    Output,
+    Repository,
+)
+from cauce.adapters.formats.dvc.files import interpret, read, read_text
 from cauce.adapters.formats.dvc.gitignore import hide, tracked, versioned
 from cauce.adapters.formats.dvc.ignore import Ignore, find
 from cauce.adapters.formats.dvc.lock import locked
+from cauce.adapters.formats.dvc.paths import inside
 from cauce.adapters.formats.dvc.tree import dump, name, parse
+from cauce.adapters.formats.dvc.writing import write, write_import
 
 __all__ = [
+    "CloudFile",
+    "Dependency",
     "DvcFile",
     "Ignore",
     "Output",
+    "Repository",
     "cache_dir",
     "create",
     "dump",
     "find",
     "hide",
     "inside",
+    "interpret",
     "load",
     "locked",
     "name",
@@ -31,4 +44,5 @@ __all__ = [
     "tracked",
     "versioned",
     "write",
+    "write_import",
 ]

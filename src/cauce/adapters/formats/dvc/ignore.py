@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cauce.adapters.formats.dvc.entities import PIPELINE
 from cauce.errors import Invalid
 
 if TYPE_CHECKING:
@@ -88,25 +89,43 @@ class Ignore:
 
 
 def find(root: Path) -> Iterator[Path]:
-    """Find the `.dvc` files of a project, in order of path.
+    """Find the `.dvc` files and `dvc.yaml` of a project, in order of path.
 
-    Ignored folders are not entered, nor are projects inside the project, nor links.
+    Ignored folders are not entered, nor are tracked folders, projects inside the project, or links.
     """
     ignored = Ignore(root)
+    stages: set[str] = set()
     stack = [""]
     while stack:
         folder = stack.pop()
         below = []
         with os.scandir(root / folder) as listing:
             items = sorted(listing, key=lambda item: item.name)
+        names = {item.name for item in items}
         if folder and any(item.name == ".dvc" and item.is_dir() for item in items):
             continue
-        data = {item.name.removesuffix(".dvc") for item in items if item.name.endswith(".dvc")}
+        if PIPELINE in names:
+            stages |= _made(root, f"{folder}/{PIPELINE}" if folder else PIPELINE)
         for item in items:
             path = f"{folder}/{item.name}" if folder else item.name
             if item.is_dir(follow_symlinks=False):
-                if item.name not in data and not ignored(path, folder=True):
+                tracked = f"{item.name}.dvc" in names or path in stages
+                if not tracked and not ignored(path, folder=True):
                     below.append(path)
-            elif item.name.endswith(".dvc") and item.is_file() and not ignored(path, folder=False):
+            elif (
+                (item.name.endswith(".dvc") or item.name == PIPELINE)
+                and item.is_file()
+                and not ignored(path, folder=False)
+            ):
                 yield root / path
         stack.extend(reversed(below))
+
+
+def _made(root: Path, place: str) -> set[str]:
+    """List what the stages of a `dvc.yaml` make; whoever reads it meets its mistakes."""
+    from cauce.adapters.formats.dvc import files  # late: that module knows of YAML
+
+    try:
+        return {out.path for out in files.read(root, root / place).outs}
+    except (Invalid, OSError):
+        return set()
