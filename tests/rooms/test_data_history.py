@@ -147,7 +147,7 @@ def test_a_broken_file_is_an_error_that_names_its_commit(ws, repo):
     bad = commit(repo)
     dvc_file(repo, "a", 1)
     commit(repo)
-    with pytest.raises(Invalid, match=f"{bad[:10]}:a.dvc is not valid YAML"):
+    with pytest.raises(Invalid, match=f"{bad[:10]}:a.dvc:2:1 is not valid YAML"):
         history.outputs(ws, "HEAD~1")
     with History(repo) as reader:
         assert names(reader.every(EVERYTHING)) == [output("a", 1)]
