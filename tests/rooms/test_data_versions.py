@@ -99,38 +99,6 @@ def test_lists_show_the_newest_version_first_with_who_and_why(ws, digits):
         ws.data.versions("cats")
 
 
-def test_what_differs_is_said_by_paths_and_sums(ws, digits):
-    (digits / "train/1/a.png").write_bytes(b"ONE")
-    (digits / "unlabelled/e.png").rename(digits / "train/2/e.png")
-    (digits / "readme").unlink()
-    (digits / "license").write_bytes(b"free")
-    ws.data.add(digits)
-    found = ws.data.diff("digits@v1", "digits")
-    assert (found.added, found.removed, found.changed, found.renamed) == (1, 1, 1, 1)
-    assert (found.added_paths, found.removed_paths) == (["license"], ["readme"])
-    assert found.changed_paths == ["train/1/a.png"]
-    assert [(it.old, it.new) for it in found.renamed_paths] == [
-        ("unlabelled/e.png", "train/2/e.png")
-    ]
-
-
-@given(
-    st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([b"1", b"2", b"3"])),
-    st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([b"1", b"2", b"3"])),
-)
-def test_applying_a_difference_gives_the_new_names(old, new):
-    from cauce.rooms.data import comparing
-
-    had = {path: md5(data) for path, data in old.items()}
-    has = {path: md5(data) for path, data in new.items()}
-    renamed = comparing._renames(had, has)
-    assert len({it.old for it in renamed}) == len({it.new for it in renamed}) == len(renamed)
-    for it in renamed:
-        assert had[it.old] == has[it.new]
-        assert it.old not in has
-        assert it.new not in had
-
-
 # merge
 
 

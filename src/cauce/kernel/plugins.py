@@ -28,6 +28,7 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
     "formats": {
         "dvc": ("cauce.adapters.formats.dvc", ""),
         "image": ("cauce.adapters.formats.image", "images"),
+        "tables": ("cauce.adapters.formats.tables", ""),
     },
     "samples": {"digits": ("cauce.adapters.samples.digits", "demo")},
     "frameworks": {"sklearn": ("cauce.adapters.frameworks.sklearn", "sklearn")},

@@ -7,7 +7,7 @@ from typing import Any
 from cauce.faces.text import scalar
 from cauce.kernel.digest import short
 
-__all__ = ["ago", "columns", "short", "size", "when"]
+__all__ = ["ago", "bar", "columns", "short", "size", "when"]
 
 
 def columns(
@@ -29,6 +29,13 @@ def columns(
             for name, cell, width in zip(head, row, widths, strict=True)
         ]
         yield "  ".join(cells).rstrip()
+
+
+def bar(share: float, *, width: int = 20) -> str:
+    """Draw a share, 0 to 1, as a bar of eighths of a character; anything above 0 shows."""
+    eighths = max(round(min(1.0, max(0.0, share)) * width * 8), int(share > 0))
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
 
 
 def size(count: int) -> str:

@@ -13,7 +13,6 @@ from cauce.faces.render.cells import columns, short, size, when
 from cauce.faces.text import scalar
 from cauce.rooms.data.entities import (
     CheckoutReport,
-    DatasetDiff,
     DatasetPage,
     DatasetSummary,
     DatasetVersion,
@@ -144,31 +143,3 @@ def show(page: DatasetPage) -> Iterator[str]:
 
 def _shares(balance: Sequence[Share]) -> list[tuple[str, str, str]]:
     return [(it.split or "-", it.label or "-", f"{it.count:,}") for it in balance]
-
-
-@renders("data.diff")
-def diff(found: DatasetDiff) -> Iterator[str]:
-    """Both versions, the paths that differ, then the balance that changed."""
-    yield f"- {_one(found.old)}"
-    yield f"+ {_one(found.new)}"
-    if not found.added + found.removed + found.changed + found.renamed:
-        yield "no difference"
-    for sign, paths, count in (
-        ("+", found.added_paths, found.added),
-        ("-", found.removed_paths, found.removed),
-        ("~", found.changed_paths, found.changed),
-        (">", [f"{it.old} -> {it.new}" for it in found.renamed_paths], found.renamed),
-    ):
-        for path in paths:
-            yield f"  {sign} {scalar(path)}"
-        if count > len(paths):
-            yield f"  {sign} … {count - len(paths):,} more"
-    old = {(it.split, it.label): it.count for it in found.balance_old}
-    new = {(it.split, it.label): it.count for it in found.balance_new}
-    body = [
-        (split or "-", label or "-", old.get((split, label), 0), new.get((split, label), 0))
-        for split, label in sorted(old.keys() | new.keys())
-        if old.get((split, label)) != new.get((split, label))
-    ]
-    if body:
-        yield from columns(("split", "class", "old", "new"), body, right="old new")

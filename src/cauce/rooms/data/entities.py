@@ -55,11 +55,11 @@ class DatasetSummary(Entity, frozen=True):
 
 
 class Share(Entity, frozen=True):
-    """How many files of a version lie in one class folder of one split.
+    """How many files of a version have one class in one split.
 
     Attributes:
-        split: First folder of the path, empty for files at the top.
-        label: Second folder, empty when the files lie directly in the split.
+        split: `train`, `test`…, empty for none.
+        label: The class, empty for none.
     """
 
     split: str
@@ -90,35 +90,6 @@ class DatasetPage(Entity, frozen=True):
     folders: list[Folder]
     entries: list[Entry]
     next: str = ""
-
-
-class Renamed(Entity, frozen=True):
-    """Bytes that are under another path."""
-
-    old: str
-    new: str
-
-
-class DatasetDiff(Entity, frozen=True):
-    """What differs between two versions; lists hold the first 200 paths.
-
-    Attributes:
-        balance_old: Files by split and class before.
-        balance_new: And after.
-    """
-
-    old: DatasetVersion
-    new: DatasetVersion
-    added: int
-    removed: int
-    changed: int
-    renamed: int
-    added_paths: list[str]
-    removed_paths: list[str]
-    changed_paths: list[str]
-    renamed_paths: list[Renamed]
-    balance_old: list[Share]
-    balance_new: list[Share]
 
 
 class Change(Entity, frozen=True):

@@ -14,7 +14,6 @@ from cauce.rooms.data import status as comparing_files
 from cauce.rooms.data.browsing import operations as _browsing  # noqa: F401
 from cauce.rooms.data.entities import (
     CheckoutReport,
-    DatasetDiff,
     DatasetPage,
     DatasetSummary,
     DatasetVersion,
@@ -157,17 +156,6 @@ def show(
         limit: Files at most.
     """
     return comparing.show(ws, spec, prefix, after, limit)
-
-
-@operation("data.diff", examples=("cauce data diff digits@v1 digits@v2",))
-def diff(ws: Workspace, old: str, new: str) -> DatasetDiff:
-    """Compare two versions by their paths and sums; no file is read.
-
-    Args:
-        old: `name@version` before.
-        new: `name@version` after.
-    """
-    return comparing.diff(ws, old, new)
 
 
 @operation("data.merge", role="writer", examples=("cauce data merge digits unsure@v1",))

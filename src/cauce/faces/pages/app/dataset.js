@@ -415,16 +415,19 @@ function Compare({ name, range, versions }) {
   return html`
     <div class="row">${pick("old", old)}<span class="faint">→</span>${pick("new", now)}</div>
     <${Loaded} of=${diff} block>
-      ${(/** @type {any} */ value) => html`<${Difference} diff=${value} old=${old} now=${now} name=${name} />`}
+      ${(/** @type {any} */ value) => html`<${Difference} diff=${value} old=${old} now=${now} />`}
     <//>
   `;
 }
 
-/** @param {{diff: any, old: string, now: string, name: string}} props */
-function Difference({ diff, old, now, name }) {
+/** Kinds of difference, as DVC and as the page calls them. @type {Record<string, string>} */
+const WORDS = { added: "added", renamed: "renamed", modified: "changed", deleted: "removed" };
+
+/** @param {{diff: any, old: string, now: string}} props */
+function Difference({ diff, old, now }) {
   const [list, show] = useQuery(
     "list",
-    diff.added ? "added" : diff.renamed ? "renamed" : diff.changed ? "changed" : "removed",
+    ["added", "renamed", "modified"].find((key) => diff.counts[key]) ?? "deleted",
   );
   const sum = (/** @type {Share[]} */ rows, /** @type {string} */ label) =>
     rows.filter((row) => row.label === label).reduce((total, row) => total + row.count, 0);
@@ -436,19 +439,19 @@ function Difference({ diff, old, now, name }) {
     before: sum(diff.balance_old, label),
     parts: [sum(diff.balance_new, label)],
   }));
-  const same = diff.new.count - diff.added - diff.changed - diff.renamed;
+  const same = diff.counts.unchanged;
   const options = /** @type {[string, any][]} */ (
-    ["added", "renamed", "changed", "removed"].map((key) => [
+    ["added", "renamed", "modified", "deleted"].map((key) => [
       key,
-      `${t(/** @type {any} */ (`diff.${key}`))} ${num(diff[key])}`,
+      `${t(/** @type {any} */ (`diff.${WORDS[key]}`))} ${num(diff.counts[key])}`,
     ])
   );
   return html`
     <section class="kp" aria-label=${t("data.diff.label", { old, now })}>
-      <${Figure} name=${t("diff.added")} value=${count(diff.added)} note=${t("diff.added.note", { now })} />
-      <${Figure} name=${t("diff.removed")} value=${count(diff.removed)} note=${t("diff.removed.note", { old })} />
-      <${Figure} name=${t("diff.changed")} value=${count(diff.changed)} note=${t("diff.changed.note")} />
-      <${Figure} name=${t("diff.renamed")} value=${count(diff.renamed)} note=${t("diff.renamed.note")} />
+      <${Figure} name=${t("diff.added")} value=${count(diff.counts.added)} note=${t("diff.added.note", { now })} />
+      <${Figure} name=${t("diff.removed")} value=${count(diff.counts.deleted)} note=${t("diff.removed.note", { old })} />
+      <${Figure} name=${t("diff.changed")} value=${count(diff.counts.modified)} note=${t("diff.changed.note")} />
+      <${Figure} name=${t("diff.renamed")} value=${count(diff.counts.renamed)} note=${t("diff.renamed.note")} />
       <${Figure}
         name=${t("diff.same")}
         value=${count(same)}
@@ -479,7 +482,7 @@ function Difference({ diff, old, now, name }) {
               pick=${(/** @type {string} */ key) => show(key)}
             />
           </header>
-          <${Paths} diff=${diff} list=${list} name=${name} old=${old} now=${now} />
+          <${Paths} diff=${diff} list=${list} old=${old} now=${now} />
         </section>
       </div>
       <aside class="stack"><${Facts} version=${diff.new} /></aside>
@@ -487,39 +490,39 @@ function Difference({ diff, old, now, name }) {
   `;
 }
 
-/** @param {string | {new: string}} item */
-const folderOf = (item) => (typeof item === "string" ? item : item.new).split("/").slice(0, -1).join("/");
+/** @param {any} item */
+const fileOf = (item) => item.new ?? item.file;
 
-/** The files of one kind of difference, as pictures where they are. @param {{diff: any, list: string, name: string, old: string, now: string}} props */
-function Paths({ diff, list, name, old, now }) {
-  const items = /** @type {(string | {old: string, new: string})[]} */ (diff[`${list}_paths`]);
+/** @param {any} item */
+const folderOf = (item) => fileOf(item).split("/").slice(0, -1).join("/");
+
+/** The files of one kind of difference, as pictures where they are. @param {{diff: any, list: string, old: string, now: string}} props */
+function Paths({ diff, list, old, now }) {
+  const items = /** @type {any[]} */ (diff[list] ?? []).filter(fileOf);
   const folders = [...new Set(items.map(folderOf))].slice(0, 12);
-  const spec = `${name}@${list === "removed" ? old : now}`;
   const shown = folders.reduce(
     (sum, folder) => sum + Math.min(EACH * 2, items.filter((item) => folderOf(item) === folder).length),
     0,
   );
   return html`
-    ${folders.map((folder) => html`<${Pictures} key=${list + folder} spec=${spec} folder=${folder} items=${items} />`)}
+    ${folders.map((folder) => html`<${Pictures} key=${list + folder} folder=${folder} items=${items} />`)}
     ${
       items.length
         ? null
-        : html`<${Empty} title=${t("diff.none")} text=${t(/** @type {any} */ (`diff.none.${list}`), { old, now })} />`
+        : html`<${Empty} title=${t("diff.none")} text=${t(/** @type {any} */ (`diff.none.${WORDS[list]}`), { old, now })} />`
     }
     ${
       items.length
         ? html`<footer class="small faint" style="padding:9px 14px;border-top:1px solid var(--line)">
-      ${t("data.shown", { shown, n: diff[list] })}
+      ${t("data.shown", { shown, n: diff.counts[list] })}
     </footer>`
         : null
     }
   `;
 }
 
-/** @param {{spec: string, folder: string, items: (string | {old: string, new: string})[]}} props */
-function Pictures({ spec, folder, items }) {
-  const page = useCall("data.show", { spec, prefix: folder, limit: 1000 }, { on: null });
-  const digests = new Map((page.value?.entries ?? []).map((/** @type {any} */ entry) => [entry.path, entry.digest]));
+/** @param {{folder: string, items: any[]}} props */
+function Pictures({ folder, items }) {
   const here = items.filter((item) => folderOf(item) === folder);
   return html`
     <h3 class="small mute" style="padding:12px 14px 0">
@@ -527,12 +530,11 @@ function Pictures({ spec, folder, items }) {
     </h3>
     <div class="thumbs" style="padding-top:8px">
       ${here.slice(0, EACH * 2).map((item) => {
-        const path = typeof item === "string" ? item : item.new;
         return html`<${Picture}
-        key=${path}
-        path=${path}
-        digest=${digests.get(path)}
-        note=${typeof item === "string" ? null : item.old.split("/").slice(0, -1).pop()}
+        key=${fileOf(item)}
+        path=${fileOf(item)}
+        digest=${item.digest}
+        note=${item.old ? item.old.split("/").slice(0, -1).pop() : null}
       />`;
       })}
     </div>

@@ -1,0 +1,91 @@
+"""Tables in files: CSV, TSV, JSON lines and Parquet, read by pyarrow.
+
+Rows of a CSV file that have another number of cells than its head are left out and counted.
+"""
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+import pyarrow.json as pc_json
+import pyarrow.parquet as pq
+
+from cauce.errors import Invalid
+
+SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+_MAX_BYTES = 1 << 30
+_MAX_UNPACKED = 4 << 30
+
+
+class Skipped:
+    """Counts the rows of a CSV file that cannot be read."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def __call__(self, _row: Any) -> str:
+        """Count a row and say what pyarrow shall do with it."""
+        self.rows += 1
+        return "skip"
+
+
+def read(data: bytes, path: str, *, texts: bool = False) -> tuple[Any, int]:
+    """Read a table.
+
+    Args:
+        data: Bytes of the file.
+        path: Its name; the suffix says what it is.
+        texts: Take every cell of a CSV file for a text, as it was written.
+
+    Returns:
+        A `pyarrow.Table`, and how many rows were left out.
+
+    Raises:
+        Invalid: It is no such file, or too large to be looked into.
+    """
+    if len(data) > _MAX_BYTES:
+        raise Invalid(f"the table has more than {_MAX_BYTES >> 20} MiB")
+    skipped = Skipped()
+    try:
+        if path.endswith(".parquet"):
+            file = pq.ParquetFile(io.BytesIO(data))
+            groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
+            if sum(group.total_byte_size for group in groups) > _MAX_UNPACKED:
+                raise Invalid(f"the table unpacks to more than {_MAX_UNPACKED >> 30} GiB")
+            return file.read(), 0
+        if path.endswith((".jsonl", ".ndjson")):
+            return pc_json.read_json(io.BytesIO(data)), 0
+        return _csv(data, "\t" if path.endswith(".tsv") else ",", skipped, texts), skipped.rows
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        if isinstance(error, Invalid):
+            raise
+        raise Invalid(f"not a table that can be read: {_line(error)}") from error
+
+
+def texts(data: bytes, path: str) -> dict[str, list[str]]:
+    """Read a table's columns as texts; what is missing is the empty text."""
+    table, _ = read(data, path, texts=True)
+    found: dict[str, list[str]] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        found.setdefault(name, ["" if it is None else str(it) for it in column.to_pylist()])
+    return found
+
+
+def _csv(data: bytes, delimiter: str, skipped: Skipped, texts: bool) -> Any:
+    parse = pc_csv.ParseOptions(
+        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skipped
+    )
+    options = pc_csv.ConvertOptions(strings_can_be_null=not texts)
+    if texts:
+        with pc_csv.open_csv(io.BytesIO(data), parse_options=parse) as stream:
+            names = stream.schema.names
+        skipped.rows = 0
+        options = pc_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        )
+    return pc_csv.read_csv(io.BytesIO(data), parse_options=parse, convert_options=options)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
