@@ -5,7 +5,7 @@ VERBS: dict[str, dict[str, str]] = {
     "data": {
         "add": "Store a folder or file as a version of a data set, and write its `.dvc` file",
         "checkout": "Restore data from the store, as their `.dvc` files say or in another version",
-        "diff": "Compare two versions by their paths and sums; no file is read",
+        "diff": "Compare two versions by their paths, sums and classes; no picture is read",
         "init": "Make the `.dvc/` folder that DVC and Cauce share; what exists is left alone",
         "items": "List the files of a version that match, a page at a time",
         "ls": "List the data sets, with the version that `main` points at",
@@ -109,7 +109,7 @@ VERBS: dict[str, dict[str, str]] = {
 OPTIONS: dict[str, str] = {
     "data.add": "--name --message",
     "data.checkout": "--version --force --no-force",
-    "data.diff": "",
+    "data.diff": "--labels --limit",
     "data.init": "",
     "data.items": "--prefix --text --split --label --sort --offset --at --limit --facets --no-facets",
     "data.ls": "",
