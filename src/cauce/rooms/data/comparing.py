@@ -1,18 +1,8 @@
 """Looking into a version."""
 
-from collections import Counter
-
-from cauce.kernel.entities import Manifest
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import versions
 from cauce.rooms.data.entities import DatasetPage, Folder, Share
-from cauce.rooms.data.insight import labels
-
-
-def balance(tree: Manifest) -> list[Share]:
-    """Count a version's files by split and class, as its folders say."""
-    places = labels.folders([entry.path for entry in tree.entries])
-    return labels.balance(places.values())
 
 
 def show(ws: Workspace, spec: str, prefix: str, after: str, limit: int) -> DatasetPage:

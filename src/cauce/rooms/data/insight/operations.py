@@ -1,4 +1,4 @@
-"""Operations of `data` that tell people of versions: what differs, what is in them, what to mind."""
+"""Operations of `data` that tell people of versions: what differs, what to mind."""
 
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
