@@ -3,10 +3,12 @@
 In a ```console block each line `$ command` runs in bash (a line that ends in a backslash goes on
 below). A command must succeed, or end with the code that a comment `# exit 3` at its end names.
 Other lines are output for the reader. ```python blocks of a page share one interpreter state.
+A page that says `<!-- needs COMMAND -->` is skipped where that command is not installed.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NEEDS = re.compile(r"<!-- needs ([\w-]+) -->")
 EXIT = re.compile(r"#\s*exit (\d+)\s*$")
 PAGES = sorted(
     path.relative_to(ROOT)
@@ -60,10 +63,14 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> tupl
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_the_blocks_of_a_page_run_in_order(page, tmp_path):
+    for command in NEEDS.findall((ROOT / page).read_text(encoding="utf-8")):
+        if shutil.which(command) is None:
+            pytest.skip(f"{command} is not installed")
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path / "home"),
+        "GIT_CONFIG_GLOBAL": str(tmp_path / "home" / ".gitconfig"),
     }
     (tmp_path / "home").mkdir()
     folder = tmp_path / "work"

@@ -58,14 +58,20 @@ class Callers:
             self._until = now + _REMEMBER
         return self._guarded
 
-    def identify(self, request: Request, needed: Role) -> Caller:
+    def identify(self, request: Request, needed: Role, *, secret: str | None = None) -> Caller:
         """Find out who calls and whether they may.
+
+        Args:
+            request: The call.
+            needed: Least role.
+            secret: The caller's secret where it does not come as usual.
 
         Raises:
             Unknown: A token is needed, and there is none or a wrong one.
             Denied: The role does not suffice.
         """
-        secret = bearer(request)
+        if secret is None:
+            secret = bearer(request)
         if not secret and not self.guarded():
             return Caller(agent=claimed(request), role="admin")
         if not secret:

@@ -14,6 +14,7 @@ from cauce import __version__
 from cauce.errors import CauceError, NotFound
 from cauce.faces import answers, catalog, objects, openapi, pages, sse
 from cauce.faces.callers import COOKIE, Callers, View, bearer
+from cauce.faces.compat import lfs
 from cauce.faces.guard import LOOPBACK, Guard, broken, log
 from cauce.kernel import operation, sql, wire
 from cauce.kernel.operation import Operation
@@ -63,6 +64,7 @@ def routes() -> Sequence[BaseRoute]:
         *catalog.ROUTES,
         *objects.ROUTES,
         *sse.ROUTES,
+        *lfs.ROUTES,
         Route("/api/v1/session", session, methods=["POST", "DELETE"]),
         Route("/api/v1/{name}", operate, methods=["POST"]),
         Route("/openapi.json", describe, methods=["GET"]),

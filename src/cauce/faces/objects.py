@@ -106,10 +106,13 @@ async def one(request: Request) -> Response:
 
 
 def _read(request: Request) -> Response:
-    state = request.app.state
-    state.callers.identify(request, "reader")
-    digest = Digest(request.path_params["digest"])
-    store: ObjectStore = state.ws.objects
+    request.app.state.callers.identify(request, "reader")
+    return deliver(request, Digest(request.path_params["digest"]))
+
+
+def deliver(request: Request, digest: Digest) -> Response:
+    """Answer with an object's bytes, or the range of them that was asked for; runs in a thread."""
+    store: ObjectStore = request.app.state.ws.objects
     size = store.size(digest)
     tag = f'"{digest}"'
     headers = {
@@ -150,7 +153,7 @@ async def write(request: Request) -> Response:
     names.split(digest)
     with tempfile.SpooledTemporaryFile(max_size=SMALL) as body:
         size = 0
-        async for piece in _gathered(request):
+        async for piece in gathered(request):
             size += len(piece)
             await run_in_threadpool(body.write, piece)
         await run_in_threadpool(_keep, request.app.state.ws.objects, digest, body, size)
@@ -159,7 +162,7 @@ async def write(request: Request) -> Response:
     return answer
 
 
-async def _gathered(request: Request) -> AsyncIterator[bytes]:
+async def gathered(request: Request) -> AsyncIterator[bytes]:
     """Collect the body's small pieces, so that a thread is asked once a megabyte."""
     held = bytearray()
     async for chunk in request.stream():

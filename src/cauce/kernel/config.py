@@ -52,6 +52,12 @@ SETTINGS = (
         "",
         "Further host names that the server answers to, separated by commas; loopback always.",
     ),
+    Setting(
+        "server.url",
+        "",
+        "Address that others reach the server by, for links that must be absolute, such as"
+        " https://cauce.example.org behind a proxy; empty: as each request says.",
+    ),
     Setting("s3.endpoint", "", "Address of an S3-compatible server; empty: AWS."),
     Setting("s3.region", "us-east-1", "Region of the S3 bucket."),
     Setting("s3.allow_http", False, "Whether the S3 endpoint may be plain HTTP."),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cauce.errors import CauceError, Damaged, Unavailable
-from cauce.kernel import plugins
+from cauce.kernel import plugins, twins
 from cauce.kernel.entities import Digest, Entity
 from cauce.kernel.sql import tables
 
@@ -37,7 +37,7 @@ class GcReport(Entity, frozen=True):
     Attributes:
         applied: Whether objects were removed; False after a dry run.
         count: Objects removed, or that would be.
-        bytes: Their bytes.
+        bytes: Their bytes; those of an object with two names once.
         kept: Objects that stay: reached, too young, or not ours to remove.
         young: Of these, unreachable ones younger than the grace period.
     """
@@ -69,12 +69,13 @@ def collect(ws: "Workspace", *, apply: bool, grace_hours: float) -> GcReport:
         if info.digest not in reached and not (shared and info.digest.startswith("md5:"))
     ]
     old = [info for info in loose if info.modified <= limit]
+    sizes = twins.sizes(ws, old)
     if apply:
         old = list(_remove(ws, old, limit))
     return GcReport(
         applied=apply,
         count=len(old),
-        bytes=sum(info.size for info in old),
+        bytes=sum(sizes[info.digest] for info in old),
         kept=len(listed) - len(old),
         young=len(loose) - len(old),
     )
@@ -111,6 +112,7 @@ def reachable(ws: "Workspace") -> set[Digest]:
     reached |= named_in_tables(ws)
     reached |= named_in_streams(ws)
     reached |= named_by_dvc(ws)
+    reached |= twins.also(ws, reached)
     return reached
 
 

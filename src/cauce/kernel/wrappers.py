@@ -343,6 +343,10 @@ class Routed:
             for store in self._stores()
         )
 
+    def part(self, algorithm: str) -> ObjectStore:
+        """Give the store that an algorithm's objects are in."""
+        return self._routes.get(algorithm, self._base)
+
     def close(self) -> None:
         """Release all stores."""
         for store in self._stores():

@@ -7,6 +7,7 @@ docs/decisions/0003 says what survives what, and what it costs.
 """
 
 import ctypes
+import errno
 import os
 import secrets
 import stat
@@ -32,6 +33,8 @@ _STALE = 24 * 3600.0
 _FRESH = 3600.0
 """Seconds for which a stored object counts as new; an older one that is put again is touched, so
 that collection leaves it alone until the commit that will refer to it."""
+
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 _SETTLE_COUNT, _SETTLE_BYTES = 4096, 1 << 30
 _FEW = 4
@@ -105,6 +108,26 @@ class LocalStore:
         else:
             batch.place(temporary, target, size)
         return wanted or found
+
+    def link(self, file: Path, digest: Digest) -> bool:
+        """Give a file whose bytes were hashed already a name as an object, without a copy.
+
+        The file keeps its own name; both are one file from then on.
+
+        Returns:
+            False where a hard link cannot be made: another file system, or one without links.
+        """
+        target = self._file(digest)
+        with objects.writing(self.root):
+            if self._keep(target, digest, None):
+                return True
+            if not _link(os.fspath(file), target):
+                return False
+            if stat.S_IMODE(os.stat(target).st_mode) != _TRUSTED:
+                _flush(target)
+            _flush(os.path.dirname(target))
+            os.chmod(target, _TRUSTED)
+            return self._keep(target, digest, None)
 
     def get(self, digest: Digest) -> bytes:
         """Read a whole object, verified."""
@@ -301,6 +324,24 @@ def _create(file: str, mode: int) -> int:
     except FileNotFoundError:
         os.makedirs(os.path.dirname(file), exist_ok=True)
         return os.open(file, flags, mode)
+
+
+def _link(file: str, target: str) -> bool:
+    """Make a hard link, in place of what is there; False where that is not possible."""
+    for _ in range(3):  # another process may put the same object meanwhile
+        try:
+            os.link(file, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+        except FileExistsError:
+            _remove(target)
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                return False
+            raise
+        else:
+            return True
+    return False
 
 
 def _write(descriptor: int, data: bytes | memoryview) -> None:
