@@ -14,7 +14,7 @@ from tests.peers import peer
 
 from cauce.adapters.stores.local import LocalStore
 from cauce.adapters.stores.memory import MemoryStore
-from cauce.adapters.stores.s3 import S3Objects, open_store
+from cauce.adapters.stores.blobs import BlobObjects, open_store
 from cauce.errors import Conflict, Invalid, NotFound, Unavailable
 from cauce.kernel import config, digest, objects
 from cauce.kernel.config import Settings
@@ -174,28 +174,28 @@ def s3_settings(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.s3
 class TestS3(StoreSuite):
     @pytest.fixture
-    def store(self, s3_settings: Settings, tmp_path: Path) -> S3Objects:
+    def store(self, s3_settings: Settings, tmp_path: Path) -> BlobObjects:
         return open_store(f"s3://bucket/{uuid.uuid4()}/objects", tmp_path, s3_settings)
 
     @pytest.fixture
-    def damage(self, store: S3Objects) -> Callable[[Digest], None]:
+    def damage(self, store: BlobObjects) -> Callable[[Digest], None]:
         return lambda name: store._send(name, b"not the true bytes") or None
 
-    def test_objects_lie_where_the_format_says(self, store: S3Objects) -> None:
+    def test_objects_lie_where_the_format_says(self, store: BlobObjects) -> None:
         (name,) = store.put([b"hello"], algorithm="md5")
         (item,) = [item for page in obstore.list(store._bucket) for item in page]
         assert item["path"] == f"files/md5/5d/{name[6:]}"
 
-    def test_many_names_are_looked_up_by_listing(self, store: S3Objects) -> None:
+    def test_many_names_are_looked_up_by_listing(self, store: BlobObjects) -> None:
         there = store.put([f"{n}".encode() for n in range(30)])
         absent = [digest.of(f"absent {n}".encode()) for n in range(1200)]
         assert store.has([*there, *absent]) == set(there)
         assert store.has([*absent, digest.of(b"0", "md5")]) == set()
 
     def test_a_folder_with_more_pages_than_names_is_asked_by_name(
-        self, store: S3Objects, monkeypatch: pytest.MonkeyPatch
+        self, store: BlobObjects, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("cauce.adapters.stores.s3._PAGE", 2)
+        monkeypatch.setattr("cauce.adapters.stores.blobs._PAGE", 2)
         same = [name for n in range(3000) if (name := digest.of(b"%d" % n))[7:9] == "00"]
         items = [b"%d" % n for n in range(3000) if digest.of(b"%d" % n) in same]
         store.put(items)
@@ -204,7 +204,7 @@ class TestS3(StoreSuite):
         assert store._has_in(folder, {same[-1]}) == {same[-1]}
         assert store._has_in(folder, {digest.of(b"absent")}) == set()
 
-    def test_a_large_file_goes_in_parts(self, store: S3Objects, tmp_path: Path) -> None:
+    def test_a_large_file_goes_in_parts(self, store: BlobObjects, tmp_path: Path) -> None:
         data = os.urandom(1 << 20) * 21
         (tmp_path / "big").write_bytes(data)
         names = [digest.of(data), digest.of(data, "md5")]
@@ -214,7 +214,7 @@ class TestS3(StoreSuite):
         assert (tmp_path / "back").read_bytes() == data
 
     def test_a_large_file_that_changed_never_becomes_visible(
-        self, store: S3Objects, tmp_path: Path
+        self, store: BlobObjects, tmp_path: Path
     ) -> None:
         (tmp_path / "big").write_bytes(os.urandom(1 << 20) * 17)
         with pytest.raises(Conflict, match="changed"):
@@ -222,7 +222,7 @@ class TestS3(StoreSuite):
         assert list(store.list()) == []
 
     def test_two_prefixes_of_one_bucket_do_not_see_each_other(
-        self, store: S3Objects, s3_settings: Settings, tmp_path: Path
+        self, store: BlobObjects, s3_settings: Settings, tmp_path: Path
     ) -> None:
         (name,) = store.put([b"x"])
         other = open_store(f"s3://bucket/{uuid.uuid4()}", tmp_path, s3_settings)

@@ -1,7 +1,7 @@
 """Settings: flag > `CAUCE_SECTION__KEY` > `cauce.toml` > `[tool.cauce]` in pyproject > default.
 
 All settings are declared once, in `SETTINGS`, which also makes docs/settings.md. `[flow.*]` tables
-belong to the room `flow` and are handed on as they are.
+belong to the room `flow`, `[remote.*]` to `data`; they are handed on as they are.
 """
 
 import math
@@ -74,7 +74,7 @@ SETTINGS = (
     Setting("watch.min_rows", 50, "Fewest rows that a check gives a verdict on."),
 )
 
-FREE_SECTIONS = ("flow",)
+FREE_SECTIONS = ("flow", "remote")
 """Tables of `cauce.toml` that a room reads by itself."""
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}

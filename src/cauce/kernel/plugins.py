@@ -21,7 +21,11 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
     "stores": {
         "file": ("cauce.adapters.stores.local:open_store", ""),
         "memory": ("cauce.adapters.stores.memory:open_store", ""),
-        "s3": ("cauce.adapters.stores.s3:open_store", ""),
+        "s3": ("cauce.adapters.stores.blobs:open_store", ""),
+        "gs": ("cauce.adapters.stores.blobs:open_store", ""),
+        "gcs": ("cauce.adapters.stores.blobs:open_store", ""),
+        "azure": ("cauce.adapters.stores.blobs:open_store", ""),
+        "az": ("cauce.adapters.stores.blobs:open_store", ""),
         "http": ("cauce.adapters.stores.http:open_store", ""),
         "https": ("cauce.adapters.stores.http:open_store", ""),
     },

@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from cauce.errors import Damaged, NotFound, Unwritable
 from cauce.kernel import digest as names
 from cauce.kernel import objects
 from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectInfo, ObjectStore
+
+if TYPE_CHECKING:
+    from cauce.kernel.moving import Moved
 
 T = TypeVar("T")
 
@@ -79,6 +82,20 @@ class Around:
         """Remove objects; only garbage collection calls this."""
         wanted = set(digests)
         return self._call("delete", lambda: self._inner.delete(wanted, before=before))
+
+    def receive(
+        self,
+        source: ObjectStore,
+        digests: Sequence[Digest],
+        *,
+        trust: bool = False,
+        jobs: int | None = None,
+        moved: "Moved | None" = None,
+    ) -> None:
+        """Take objects out of another store; whoever moves them tries again (`kernel.moving`)."""
+        from cauce.kernel import moving  # late: few commands move objects
+
+        moving.receive(source, self._inner, digests, trust=trust, jobs=jobs, moved=moved)
 
     def close(self) -> None:
         """Release the store inside."""
@@ -342,6 +359,23 @@ class Routed:
             store.delete({name for name in wanted if self._store(name) is store}, before=before)
             for store in self._stores()
         )
+
+    def receive(
+        self,
+        source: ObjectStore,
+        digests: Sequence[Digest],
+        *,
+        trust: bool = False,
+        jobs: int | None = None,
+        moved: "Moved | None" = None,
+    ) -> None:
+        """Take objects out of another store, each where it belongs."""
+        from cauce.kernel import moving  # late: few commands move objects
+
+        for store in self._stores():
+            here = [name for name in digests if self._store(name) is store]
+            if here:
+                moving.receive(source, store, here, trust=trust, jobs=jobs, moved=moved)
 
     def part(self, algorithm: str) -> ObjectStore:
         """Give the store that an algorithm's objects are in."""

@@ -15,14 +15,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cauce.errors import Conflict, Damaged, Invalid, NotFound
 from cauce.kernel import digest as names
 from cauce.kernel import objects
 from cauce.kernel.config import Settings
 from cauce.kernel.entities import Digest
-from cauce.kernel.objects import ObjectInfo
+from cauce.kernel.objects import ObjectInfo, ObjectStore
 
 _BESIDE = "tmp"
 _TRUSTED = 0o444
@@ -37,6 +37,9 @@ that collection leaves it alone until the commit that will refer to it."""
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 _SETTLE_COUNT, _SETTLE_BYTES = 4096, 1 << 30
+_AGAIN = 3
+"""Tries to make a file whose folder another process takes away when it is empty."""
+
 _FEW = 4
 """Up to so many files are flushed one by one; more are flushed by one `syncfs`."""
 
@@ -160,6 +163,12 @@ class LocalStore:
             if not names.same(digest, found):
                 raise self._damaged(digest)
 
+    def receive(self, source: ObjectStore, digests: Sequence[Digest], **how: Any) -> None:
+        """Store objects of another store; see `Receiver.receive`."""
+        from cauce.adapters.stores import receiving  # late: few commands move objects
+
+        receiving.receive(self, source, digests, **how)
+
     def path(self, digest: Digest) -> Path | None:
         """Give the object's file, None when it is not in the store."""
         file = self._file(digest)
@@ -195,7 +204,9 @@ class LocalStore:
             return sum(_remove(self._file(name), before) for name in digests)
 
     def close(self) -> None:
-        """Hold nothing open between calls, so there is nothing to release."""
+        """Leave no empty folder behind; nothing is held open between calls."""
+        with suppress(OSError):  # it is not there, or another process writes in it
+            os.rmdir(f"{self.root}/{_BESIDE}")
 
     def _file(self, digest: str) -> str:
         return f"{self.root}/{objects.key(digest)}"
@@ -319,11 +330,11 @@ def _closing(descriptor: int) -> Iterator[None]:
 def _create(file: str, mode: int) -> int:
     """Create a file for writing, with its folders."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        return os.open(file, flags, mode)
-    except FileNotFoundError:
+    for _ in range(_AGAIN):
+        with suppress(FileNotFoundError):
+            return os.open(file, flags, mode)
         os.makedirs(os.path.dirname(file), exist_ok=True)
-        return os.open(file, flags, mode)
+    return os.open(file, flags, mode)
 
 
 def _link(file: str, target: str) -> bool:

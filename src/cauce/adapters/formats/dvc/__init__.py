@@ -17,6 +17,7 @@ from cauce.adapters.formats.dvc.gitignore import hide, tracked, versioned
 from cauce.adapters.formats.dvc.ignore import Ignore, find
 from cauce.adapters.formats.dvc.lock import locked
 from cauce.adapters.formats.dvc.paths import inside
+from cauce.adapters.formats.dvc.remotes import remotes
 from cauce.adapters.formats.dvc.tree import dump, name, parse
 from cauce.adapters.formats.dvc.writing import write, write_import
 
@@ -41,6 +42,7 @@ __all__ = [
     "parse",
     "read",
     "read_text",
+    "remotes",
     "tracked",
     "versioned",
     "write",

@@ -1,32 +1,34 @@
-"""Objects in an S3 bucket, or any server that speaks its protocol: `s3://BUCKET/PREFIX`.
+"""Objects in a bucket: `s3://BUCKET/PREFIX` (any server that speaks S3), `gs://`, `azure://`.
 
-Credentials come from the usual environment variables (`AWS_ACCESS_KEY_ID`, …). Every request body
-is signed with its sha256, so the server refuses bytes that changed on the way, and an upload
-becomes visible whole or not at all.
+Credentials come from the remote's options, or from the usual environment variables
+(`AWS_ACCESS_KEY_ID`, …). On S3 every request body is signed with its sha256, so the server refuses
+bytes that changed on the way; an upload becomes visible whole or not at all.
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import S3Store as Bucket
 
+from cauce.adapters.stores import bodies, buckets
 from cauce.errors import Conflict, Damaged, Denied, Invalid, NotFound, Unavailable
 from cauce.kernel import digest as names
-from cauce.kernel import objects
+from cauce.kernel import moving, objects
 from cauce.kernel.config import Settings
 from cauce.kernel.entities import Digest
+from cauce.kernel.moving import Moved
 from cauce.kernel.objects import ObjectInfo
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, S3Config
+    from obstore.store import ObjectStore as Store
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,8 +39,11 @@ _LANES = 16
 _PAGE = 1000
 """Objects in one answer to LIST."""
 
-_MANY = 1024
-"""From so many names on, LIST by the first two hex digits is cheaper than HEAD for each."""
+_FEW = 16
+"""Up to so many names nothing is estimated: one round of HEAD answers."""
+
+_FOLDERS = 256
+"""Folders of an algorithm, by the first two hex digits."""
 
 _SMALL = 8 << 20
 """Bytes of a file that is read into memory and sent in one request."""
@@ -47,41 +52,29 @@ _PARTS = 9000
 """Parts of an upload; the protocol allows 10,000."""
 
 
-def open_store(url: str, root: Path, settings: Settings) -> "S3Objects":  # noqa: ARG001
-    """Open `s3://BUCKET/PREFIX`; nothing is sent before the store is used."""
-    parts = urlsplit(url)
-    if not parts.netloc:
-        raise Invalid(f"{url!r} names no bucket", hint="write s3://BUCKET/PREFIX")
-    client: ClientConfig = {
-        "connect_timeout": "5s",
-        "read_timeout": "60s",
-        "timeout": "1day",  # of a whole body; the default of 30 s would cut large files
-    }
-    if settings["s3.allow_http"]:
-        client["allow_http"] = True
-    config: S3Config = {"region": settings["s3.region"]}
-    if settings["s3.endpoint"]:
-        config["endpoint"] = settings["s3.endpoint"]
-    bucket = Bucket(
-        parts.netloc,
-        prefix=parts.path.strip("/") or None,
-        config=config,
-        client_options=client,
-        retry_config={
-            "max_retries": 4,
-            "retry_timeout": timedelta(seconds=60),
-            "backoff": {"init_backoff": timedelta(milliseconds=100), "base": 2},
-        },
-    )
-    return S3Objects(bucket, url)
+def open_store(
+    url: str,
+    root: Path,  # noqa: ARG001 - the form of every store's opener
+    settings: Settings,
+    *,
+    options: Mapping[str, str] | None = None,
+) -> "BlobObjects":
+    """Open `SCHEME://BUCKET/PREFIX`; nothing is sent before the store is used."""
+    return BlobObjects(buckets.connect(url, settings, options), url, own=options is None)
 
 
-class S3Objects:
-    """An object store in a bucket."""
+class BlobObjects:
+    """An object store in a bucket.
 
-    def __init__(self, bucket: Bucket, url: str) -> None:
+    Attributes:
+        own: Whether settings opened it, and not the options of a remote: errors name the ones
+            that can be corrected.
+    """
+
+    def __init__(self, bucket: "Store", url: str, *, own: bool = True) -> None:
         self._bucket = bucket
         self._url = url
+        self.own = own
 
     def put(self, items: Sequence[bytes], *, algorithm: str = "sha256") -> list[Digest]:
         """Store small objects from memory, several at a time."""
@@ -126,7 +119,7 @@ class S3Objects:
             found = obstore.get(
                 self._bucket, key, options={"range": {"offset": start}} if start else None
             )
-            return io.BufferedReader(_Chunks(self._stream(digest, found)), 1 << 20)
+            return io.BufferedReader(bodies.Chunks(self._stream(digest, found)), 1 << 20)
 
     def fetch(self, digest: Digest, target: Path) -> None:
         """Write an object to a file, verified, beside-then-rename; parents are made."""
@@ -141,21 +134,52 @@ class S3Objects:
             if not names.same(digest, f"{state.name}:{state.hexdigest()}"):
                 raise self._damaged(digest)
 
+    def receive(
+        self,
+        source: objects.ObjectStore,
+        digests: Sequence[Digest],
+        *,
+        trust: bool = False,  # noqa: ARG002 - every body is hashed before it is sent
+        jobs: int | None = None,
+        moved: Moved | None = None,
+    ) -> None:
+        """Send objects of another store; see `Receiver.receive`."""
+        with tempfile.TemporaryDirectory(prefix="cauce-move-") as folder:
+
+            def one(name: Digest) -> tuple[Digest, int]:
+                _, file = moving.local(source, name, Path(folder))
+                size = file.stat().st_size
+                self._send_file(name, file)
+                if file.parent == Path(folder):
+                    file.unlink()
+                return name, size
+
+            for name, size in moving.lanes(one, digests, jobs):
+                if moved is not None:
+                    moved(name, size)
+
     def path(self, digest: Digest) -> Path | None:
         """Give None: nothing has a local file here."""
         names.split(digest)
         return None
 
     def has(self, digests: Iterable[Digest]) -> set[Digest]:
-        """Tell which of these objects are in the bucket: by HEAD when few, by LIST when many."""
+        """Tell which of these objects are in the bucket: by HEAD or LIST, whichever costs less."""
         wanted = set(digests)
         names.check(wanted)
-        if len(wanted) < _MANY:
+        if len(wanted) <= _FEW:
             return self._has_each(wanted)
         folders: dict[str, set[Digest]] = {}
         for name in wanted:
             folders.setdefault(objects.key(name).rpartition("/")[0], set()).add(name)
-        return set().union(*_each(lambda pair: self._has_in(*pair), list(folders.items())))
+        fullest = max(folders, key=lambda folder: len(folders[folder]))
+        way = _cheapest(len(wanted), len(folders), self._first_page(fullest))
+        if way == "each":
+            return self._has_each(wanted)
+        if way == "folders":
+            return set().union(*_each(lambda pair: self._has_in(*pair), list(folders.items())))
+        parents = {folder.rpartition("/")[0] for folder in folders}
+        return wanted & set().union(*(self._below(parent) for parent in parents))
 
     def size(self, digest: Digest) -> int:
         """Bytes of an object."""
@@ -201,7 +225,7 @@ class S3Objects:
         return name
 
     def _send(self, name: Digest, data: bytes) -> None:
-        with self._answers():
+        with self._answers(name, reading=False):
             obstore.put(self._bucket, objects.key(name), data)
 
     def _send_file(self, name: Digest, path: Path) -> None:
@@ -214,8 +238,8 @@ class S3Objects:
             self._send(name, data)
             return
         chunk = max(_SMALL, -(-size // _PARTS))
-        with path.open("rb", buffering=0) as stream, self._answers():
-            verified = _Verified(stream, name)
+        with path.open("rb", buffering=0) as stream, self._answers(name, reading=False):
+            verified = bodies.Verified(stream, name)
             try:
                 obstore.put(self._bucket, objects.key(name), iter(verified), chunk_size=chunk)
             except Exception:
@@ -239,6 +263,20 @@ class S3Objects:
         with self._answers(name):
             return obstore.head(self._bucket, objects.key(name))["last_modified"].timestamp()
 
+    def _first_page(self, folder: str) -> int:
+        """Count the objects in a folder, as far as one answer goes."""
+        with self._answers():
+            return sum(map(len, islice(obstore.list(self._bucket, folder, chunk_size=_PAGE), 1)))
+
+    def _below(self, folder: str) -> set[Digest]:
+        with self._answers():
+            return {
+                name
+                for page in obstore.list(self._bucket, folder, chunk_size=_PAGE)
+                for item in page
+                if (name := objects.named(item["path"])) is not None
+            }
+
     def _has_in(self, folder: str, wanted: set[Digest]) -> set[Digest]:
         """Look up names of one folder; a folder with more pages than names is not listed on."""
         seen: set[Digest] = set()
@@ -260,69 +298,60 @@ class S3Objects:
         )
 
     @contextmanager
-    def _answers(self, digest: Digest | None = None) -> Iterator[None]:
+    def _answers(self, digest: Digest | None = None, *, reading: bool = True) -> Iterator[None]:
         """Turn the library's errors into ours."""
         try:
             yield
         except FileNotFoundError as error:
-            if digest is None or "NoSuchBucket" in str(error):
+            if digest is None or not reading or "NoSuchBucket" in str(error):
                 raise self._no_bucket() from error
             raise NotFound(f"no object {digest} in {self._url}") from None
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise Denied(
                 f"{self._url} refuses access: {_first_line(error)}",
-                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                if self.own
+                else "check the remote's keys: `.dvc/config.local` keeps them out of git",
             ) from error
         except BaseError as error:
             if "NoSuchBucket" in str(error):
                 raise self._no_bucket() from error
+            about = f" for {digest}" if digest else ""
             raise Unavailable(
-                f"{self._url} does not answer: {_first_line(error)}",
-                hint="check s3.endpoint, s3.region and s3.allow_http",
+                f"{self._url} does not answer{about}: {_first_line(error)}",
+                hint="check s3.endpoint, s3.region and s3.allow_http"
+                if self.own
+                else "check the remote's endpointurl and region; what was moved stays",
             ) from error
 
     def _no_bucket(self) -> NotFound:
         name = urlsplit(self._url).netloc
-        return NotFound(f"no bucket {name!r}", hint="make it, or correct the setting `objects`")
+        return NotFound(
+            f"no bucket {name!r}",
+            hint="make it, or correct the setting `objects`"
+            if self.own
+            else "make it, or correct the remote's url",
+        )
 
 
-class _Verified:
-    """The chunks of a file; ends in an error when they are not what they should be."""
+def _cheapest(names: int, folders: int, found: int) -> Literal["each", "folders", "whole"]:
+    """Choose how to look names up: the fewest requests, and rounds of waiting for them.
 
-    def __init__(self, stream: BinaryIO, name: Digest) -> None:
-        self._stream, self._name = stream, name
-        self.changed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        state = names.hasher(self._name.partition(":")[0])
-        while chunk := self._stream.read(1 << 20):
-            state.update(chunk)
-            yield chunk
-        self.changed = not names.same(self._name, f"{state.name}:{state.hexdigest()}")
-        if self.changed:
-            raise ValueError("the bytes are not what they should be")
-
-
-class _Chunks(io.RawIOBase):
-    """A file to read from, made of an iterator of bytes."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = memoryview(chunk)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+    Args:
+        names: How many are asked for.
+        folders: In how many folders they would lie.
+        found: Objects in one of these, at most a page of them.
+    """
+    pages = -(-found // _PAGE) or 1
+    whole = -(-found * _FOLDERS // _PAGE) or 1  # one after the other
+    costs: dict[Literal["each", "folders", "whole"], float] = {
+        "each": names + names / _LANES,
+        "folders": folders * pages * (1 + 1 / _LANES)
+        if found < _PAGE
+        else min(names, folders * 10) * 2,
+        "whole": 2 * whole if found < _PAGE else names * 2,
+    }
+    return min(costs, key=lambda way: costs[way])
 
 
 def _each(function: Callable[[T], R], items: Sequence[T]) -> list[R]:

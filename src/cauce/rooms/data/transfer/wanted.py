@@ -1,0 +1,108 @@
+"""Which objects tracked paths need, grouped by the remote they belong to."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from cauce.errors import NotFound, Unsupported
+from cauce.kernel.entities import Digest
+from cauce.kernel.objects import ObjectStore
+from cauce.kernel.workspace import Workspace
+from cauce.rooms.data import dvc, status, worktree
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """One tracked path, or what was asked for below it.
+
+    Attributes:
+        out: The output.
+        below: Path inside a folder that was asked for, empty for all of it.
+    """
+
+    out: dvc.Output
+    below: str = ""
+
+    @property
+    def name(self) -> Digest:
+        """The output's own object."""
+        return Digest(f"md5:{self.out.md5}")
+
+    def files(self, listing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Give path and md5 of the files that were asked for, out of those of the folder."""
+        for path, md5 in listing.items():
+            if not self.below or path == self.below or path.startswith(f"{self.below}/"):
+                yield path, md5
+
+
+def targets(ws: Workspace, paths: Sequence[Path]) -> list[Target]:
+    """Find what paths mean: data, `.dvc` files, folders above them, or files in tracked folders."""
+    if not paths:
+        return list(_usable(Target(out=out) for _, out in status.select(ws, ())))
+    found: dict[tuple[str, str], Target] = {}
+    for path in paths:
+        try:
+            chosen = [Target(out=out) for _, out in status.select(ws, [path])]
+        except NotFound:
+            chosen = [_inside(ws, path)]
+        found.update({(target.out.path, target.below): target for target in chosen})
+    return list(_usable(found.values()))
+
+
+def _usable(found: Iterable[Target]) -> Iterator[Target]:
+    """Leave out what has no object, refuse what we cannot name."""
+    for target in found:
+        if target.out.legacy and target.out.md5:
+            raise Unsupported(
+                f"{target.out.path} was added by version 2 of DVC, whose sums ignore line ends",
+                hint="dvc cache migrate --dvc-files, or add it again",
+            )
+        if target.out.md5 and target.out.cache:
+            yield target
+
+
+def _inside(ws: Workspace, path: Path) -> Target:
+    """Find the tracked folder that a path lies in."""
+    place = worktree.locate(ws, path)
+    for _, out in status.select(ws, ()):
+        if out.folder and place.startswith(f"{out.path}/"):
+            return Target(out=out, below=place.removeprefix(f"{out.path}/"))
+    raise NotFound(
+        f"{place} is not versioned", hint="`cauce data status` lists what is, add it first"
+    )
+
+
+def by_remote(found: Sequence[Target], name: str | None) -> dict[str | None, list[Target]]:
+    """Group by remote: the one that was asked for, the output's own, the default (None)."""
+    groups: dict[str | None, list[Target]] = {}
+    for target in found:
+        groups.setdefault(name or target.out.remote or None, []).append(target)
+    return groups
+
+
+def listing(store: ObjectStore, target: Target) -> dict[str, str]:
+    """Read the list of a folder's files; an output that is one file has the path "".
+
+    Raises:
+        NotFound: The list is not in the store.
+        Damaged: It is not what its name says.
+    """
+    if not target.out.folder:
+        return {"": target.out.md5}
+    return dvc.load().parse(store.get(target.name))
+
+
+def where(ws: Workspace, found: Sequence[Target], name: Digest) -> str:
+    """Tell, for an error, which path needs an object."""
+    md5 = name.partition(":")[2]
+    for target in found:
+        if target.out.md5 == md5:
+            return target.out.path
+        try:
+            rows = listing(ws.objects, target)
+        except NotFound:
+            continue
+        for path, other in rows.items():
+            if other == md5:
+                return worktree.join(target.out.path, path)
+    return md5
