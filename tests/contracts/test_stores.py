@@ -12,9 +12,9 @@ import obstore
 import pytest
 from tests.peers import peer
 
+from cauce.adapters.stores.blobs import BlobObjects, open_store
 from cauce.adapters.stores.local import LocalStore
 from cauce.adapters.stores.memory import MemoryStore
-from cauce.adapters.stores.blobs import BlobObjects, open_store
 from cauce.errors import Conflict, Invalid, NotFound, Unavailable
 from cauce.kernel import config, digest, objects
 from cauce.kernel.config import Settings

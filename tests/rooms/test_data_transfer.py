@@ -85,7 +85,7 @@ def test_what_the_remote_lacks_is_named_and_the_rest_is_fetched(ws, far):
     ws.data.push()
     forget(ws)
     LocalStore(far).delete([digest.of(b"two", "md5")])
-    with pytest.raises(NotFound, match="first that of digits/train/2/b c.png"):
+    with pytest.raises(NotFound, match=r"first that of digits/train/2/b c\.png"):
         ws.data.pull()
     assert not (ws.folder / "digits").exists()
     (left,) = [path for path in DATA if DATA[path] == b"two"]
