@@ -1,5 +1,6 @@
 """Files of a version, filtered, sorted and paged over its columns."""
 
+import json
 import random
 
 import numpy as np
@@ -263,3 +264,91 @@ def test_a_filter_of_everything_keeps_no_rows(ws):
     read = made(ws, FILES)
     assert items.match(read, Filter(), "path").rows is None
     assert items.match(read, Filter(text="zzz"), "path").total == 0
+
+
+def keep(ws, files, name="photos"):
+    entries = tuple(
+        Entry(path=path, digest=ws.objects.put([data], algorithm="md5")[0], size=len(data))
+        for path, data in sorted(files.items())
+    )
+    return store(ws, Manifest(kind="dataset", entries=entries), name)
+
+
+def test_a_text_a_table_and_bytes_show_what_they_begin_with(ws):
+    many = "".join(f"{at},{'x' * 300}\n" for at in range(100))
+    files = {
+        "a.txt": "é\n".encode() * 500,
+        "b.csv": ("id,long\n" + many).encode(),
+        "c.tsv": b"\xef\xbb\xbfone\ttwo\n1\t2\n",
+        "d.jsonl": b'{"a": 1}\n\n{"b": [2, null], "a": null}\n',
+        "e.bin": b"\0\1\2",
+        "f": b"\xff\xfe\xfd",
+        "g.jsonl": b'{"a": 1}\nnonsense\n',
+    }
+    keep(ws, files)
+    seen = {path: ws.data.item("photos", path) for path in files}
+    assert [seen[path].kind for path in files] == [
+        "text", "table", "table", "table", "other", "other", "table",
+    ]  # fmt: skip
+    assert seen["a.txt"].text.split("\n") == ["é"] * 200
+    assert not seen["a.txt"].whole
+    assert (seen["b.csv"].columns, len(seen["b.csv"].rows)) == (("id", "long"), 50)
+    assert (len(seen["b.csv"].rows[0][1]), seen["b.csv"].whole) == (200, False)
+    assert (seen["c.tsv"].columns, seen["c.tsv"].rows) == (("one", "two"), (("1", "2"),))
+    assert (seen["d.jsonl"].columns, seen["d.jsonl"].rows) == (
+        ("a", "b"),
+        (("1", ""), ("", "[2, None]")),
+    )
+    assert "line 2" in seen["g.jsonl"].fault
+
+
+def test_a_parquet_file_shows_its_first_rows_and_how_many_there_are(ws, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"n": list(range(90)), "s": ["x"] * 90}), tmp_path / "t.parquet")
+    data = (tmp_path / "t.parquet").read_bytes()
+    keep(ws, {"t.parquet": data, "cut.parquet": data[:100], "train/1/x.png": b"no picture"})
+    view = ws.data.item("photos", "t.parquet")
+    assert (view.facts, view.columns, len(view.rows)) == ({"rows": "90"}, ("n", "s"), 50)
+    assert view.rows[49] == ("49", "x")
+    assert ws.data.item("photos", "cut.parquet").fault
+    broken = ws.data.item("photos", "train/1/x.png")
+    assert (broken.kind, "not an image" in broken.fault) == ("image", True)
+
+
+def test_a_file_knows_the_versions_it_changed_in_and_the_files_like_it(ws):
+    keep(ws, {"a": b"1"})
+    keep(ws, {"a": b"1", "b": b"1"})
+    keep(ws, {"a": b"2", "b": b"1"})
+    keep(ws, {"b": b"1"})
+    view = ws.data.item("photos@v2", "a")
+    assert (view.twins, view.twin_count) == (("b",), 1)
+    assert [(it.number, it.change) for it in view.history] == [
+        ("v4", "removed"),
+        ("v3", "changed"),
+        ("v1", "added"),
+    ]
+    with pytest.raises(NotFound, match="no file a"):
+        ws.data.item("photos", "a")
+
+
+def test_what_annotation_sets_say_is_found_by_bytes_and_in_this_set_by_path(ws):
+    version = keep(ws, {"unlabelled/a.png": b"1", "b.png": b"2"})
+    md5 = digest.of(b"1", "md5")
+    rows = [
+        {"item": md5, "path": "other.png", "label": "cat", "annotator": "user:ana", "at": 5.0},
+        {"item": "sha256:" + "0" * 64, "path": "b.png", "label": "dog", "origin": version},
+        {"item": "sha256:" + "1" * 64, "path": "b.png", "label": "not ours", "origin": "else"},
+    ]
+    text = json.dumps({"labels": rows}).encode()
+    (name,) = ws.objects.put([text])
+    made = Manifest(
+        kind="annotations", entries=(Entry(path="labels.json", digest=name, size=len(text)),)
+    )
+    publish.publish(ws, ws.put_manifest(made, "unsure"), Commit(), prefix="v", aliases=("main",))
+    said = ws.data.item("photos", "unlabelled/a.png").said
+    assert [(it.annotations, it.label, it.annotator) for it in said] == [
+        ("unsure", "cat", "user:ana")
+    ]
+    assert [it.label for it in ws.data.item("photos", "b.png").said] == ["dog"]

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from cauce import __version__
-from cauce.faces import catalog, objects
+from cauce.faces import catalog, objects, thumbs
 from cauce.faces.groups import GROUPS
 from cauce.kernel import wire
 from cauce.kernel.entities import Digest
@@ -24,6 +24,7 @@ _REFUSALS = {
     "409": "Somebody else was first, or the state does not allow it.",
     "413": "The body is too large.",
     "415": "The content type is not spoken here.",
+    "501": "A package that this needs is not installed.",
     "422": "An argument is invalid; `path` says which.",
 }
 
@@ -140,6 +141,12 @@ def _fixed(schemas: Schemas) -> Schema:
             "pattern": "^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}(\\.dir)?)$",
         },
     }
+    edge = {
+        "name": "edge",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "integer", "enum": list(thumbs.EDGES)},
+    }
     data: Schema = {"application/octet-stream": {}}
     found = {"200": {"description": "Its bytes.", "content": {"*/*": {}}}, **_refused("404", "422")}
     after = {
@@ -157,6 +164,14 @@ def _fixed(schemas: Schemas) -> Schema:
                 "summary": "Store an object; its bytes must be what its name says.",
                 "requestBody": {"required": True, "content": data},
                 "responses": _answers("201", schemas.outgoing[repr(objects.Stored)], "Stored."),
+            },
+        },
+        "/objects/{digest}/thumb/{edge}": {
+            "parameters": [digest, edge],
+            "get": {
+                "operationId": "objects.thumb",
+                "summary": "Make a small picture of a picture.",
+                "responses": found | _refused("501"),
             },
         },
         **{f"/api/v1/objects/{name}": _action(name, schemas) for name in _ACTIONS},

@@ -33,6 +33,7 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
         "dvc": ("cauce.adapters.formats.dvc", ""),
         "image": ("cauce.adapters.formats.image", "images"),
         "tables": ("cauce.adapters.formats.tables", ""),
+        "thumbnail": ("cauce.adapters.formats.thumbnail", "images"),
     },
     "samples": {"digits": ("cauce.adapters.samples.digits", "demo")},
     "frameworks": {"sklearn": ("cauce.adapters.frameworks.sklearn", "sklearn")},

@@ -142,6 +142,13 @@ class Index:
         # No UTF-8 text holds the byte 0xff, so this is after all that start so.
         return low, self.first(start + b"\xff", low)
 
+    def alike(self, row: int) -> "NDArray[np.int64]":
+        """Give the numbers of the files with the same bytes as one, itself among them."""
+        words = self._column("digests").view(np.uint64).reshape(-1, 4)
+        found = np.flatnonzero(words[:, 0] == words[row, 0])
+        same: NDArray[np.int64] = found[(words[found] == words[row]).all(axis=1)]
+        return same
+
     def folder(self, prefix: str) -> "tuple[NDArray[np.int64], list[tuple[str, int, int]]]":
         """Look into a folder.
 

@@ -2,7 +2,7 @@
 
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data.browsing.entities import ItemPage, Sort
+from cauce.rooms.data.browsing.entities import ItemPage, ItemView, Sort
 
 
 @operation(
@@ -49,3 +49,19 @@ def items(
     return finding.find(
         ws, spec, wanted, sort=sort, offset=offset, at=at, limit=limit, facets=facets
     )
+
+
+@operation("data.item", examples=("cauce data item digits train/3/0007.png",))
+def item(ws: Workspace, spec: str, path: str) -> ItemView:
+    """Look at one file of a version: its beginning, its history, what is said of it.
+
+    Args:
+        spec: `name@version`, bare name or version id.
+        path: Its path in the version.
+
+    Raises:
+        NotFound: No such version or file.
+    """
+    from cauce.rooms.data.browsing import samples  # late: needs numpy
+
+    return samples.show(ws, spec, path)
