@@ -303,11 +303,12 @@ def test_a_config_is_read_as_it_was_written(values):
 def test_a_config_as_people_write_it_is_read():
     text = (
         "\ufeff# ours\n[Core]\n  Remote = far   # the big one\nautostage=true\n\n"
-        '[\'remote "far"\']\n    url = s3://bucket/a#b\n[remote "near"]\nurl = "../a, b"\n'
+        "['remote \"far\"']\n    url = s3://bucket/a#as DVC reads it\n"
+        '[remote "near"]\nurl = "../a, b"\n'
     )
     assert config.parse(text) == {
         "core": {"remote": "far", "autostage": "true"},
-        'remote "far"': {"url": "s3://bucket/a#b"},
+        'remote "far"': {"url": "s3://bucket/a"},
         'remote "near"': {"url": "../a, b"},
     }
 

@@ -145,6 +145,8 @@ class Format(Protocol):
     def tracked(self, path: Path) -> bool: ...  # noqa: D102
     def versioned(self, root: Path) -> bool: ...  # noqa: D102
     def remotes(self, root: Path) -> tuple[str, dict[str, dict[str, str]]]: ...  # noqa: D102
+    def load(self, root: Path) -> dict[str, dict[str, str]]: ...  # noqa: D102
+    def cache_dir(self, root: Path) -> Path: ...  # noqa: D102
     def locked(self, root: Path) -> AbstractContextManager[None]: ...  # noqa: D102
     def Ignore(  # noqa: D102, N802
         self, root: Path, text: Callable[[str], str | None] | None = None
