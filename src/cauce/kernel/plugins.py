@@ -32,6 +32,7 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
     "formats": {
         "dvc": ("cauce.adapters.formats.dvc", ""),
         "image": ("cauce.adapters.formats.image", "images"),
+        "pictures": ("cauce.adapters.formats.pictures", "images"),
         "tables": ("cauce.adapters.formats.tables", ""),
         "thumbnail": ("cauce.adapters.formats.thumbnail", "images"),
     },

@@ -4,18 +4,42 @@ Rows of a CSV file that have another number of cells than its head are left out 
 """
 
 import io
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.json as pc_json
 import pyarrow.parquet as pq
+from msgspec import Struct
+from numpy.typing import NDArray
 
 from cauce.errors import Invalid
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 _MAX_BYTES = 1 << 30
 _MAX_UNPACKED = 4 << 30
+
+
+_FEW = 50
+"""Different texts up to which a column is one of categories, however few rows it has."""
+
+
+class Column(Struct, frozen=True):
+    """One column, without what is missing.
+
+    Attributes:
+        type: `time` is in seconds since 1970; `text` in characters.
+        values: `(n,)` float64, or texts for categories.
+        missing: Rows without a value.
+    """
+
+    name: str
+    type: Literal["numeric", "time", "text", "categorical", "empty"]
+    values: "NDArray[np.float64] | list[str]"
+    missing: int
 
 
 class Skipped:
@@ -69,6 +93,48 @@ def texts(data: bytes, path: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         found.setdefault(name, ["" if it is None else str(it) for it in column.to_pylist()])
+    return found
+
+
+def columns(table: Any) -> Iterator[Column]:
+    """Give a table's columns as numbers or categories; nested ones are passed over.
+
+    Texts with many different values are measured by their number of characters.
+    """
+    names: set[str] = set()
+    for name, chunked in zip(table.column_names, table.columns, strict=True):
+        if name in names:
+            continue
+        names.add(name)
+        column, tp = chunked, chunked.type
+        if pa.types.is_dictionary(tp):
+            column, tp = chunked.cast(tp.value_type), tp.value_type
+        missing = column.null_count
+        if pa.types.is_null(tp):
+            yield Column(name, "empty", np.empty(0), missing)
+        elif pa.types.is_boolean(tp):
+            texts = ["true" if it else "false" for it in column.drop_null().to_pylist()]
+            yield Column(name, "categorical", texts, missing)
+        elif pa.types.is_integer(tp) or pa.types.is_floating(tp) or pa.types.is_decimal(tp):
+            yield Column(name, "numeric", _floats(column.cast(pa.float64(), safe=False)), missing)
+        elif pa.types.is_timestamp(tp) or pa.types.is_date(tp):
+            at = column.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
+            yield Column(name, "time", _floats(at) / 1e6, missing)
+        elif pa.types.is_string(tp) or pa.types.is_large_string(tp):
+            yield _texts(name, column, missing)
+
+
+def _texts(name: str, column: Any, missing: int) -> Column:
+    """Take texts as categories when each occurs often, else by their length."""
+    there = column.drop_null()
+    kinds = pc.count_distinct(there).as_py()
+    if kinds <= max(_FEW, len(there) // 20):
+        return Column(name, "categorical", there.to_pylist(), missing)
+    return Column(name, "text", _floats(pc.utf8_length(there).cast(pa.float64())), missing)
+
+
+def _floats(column: Any) -> "NDArray[np.float64]":
+    found: NDArray[np.float64] = np.asarray(column.drop_null().to_numpy(), np.float64)
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from cauce.faces.text import scalar
 from cauce.kernel.digest import short
 
-__all__ = ["ago", "bar", "columns", "short", "size", "when"]
+__all__ = ["ago", "bar", "columns", "short", "size", "spark", "when"]
 
 
 def columns(
@@ -36,6 +36,12 @@ def bar(share: float, *, width: int = 20) -> str:
     eighths = max(round(min(1.0, max(0.0, share)) * width * 8), int(share > 0))
     whole, rest = divmod(eighths, 8)
     return "█" * whole + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+
+
+def spark(counts: Sequence[int]) -> str:
+    """Draw counts as bars side by side, a character each; blank where there is nothing."""
+    most = max(counts, default=0)
+    return "".join(" ▁▂▃▄▅▆▇█"[-(-count * 8 // most)] if count else " " for count in counts)
 
 
 def size(count: int) -> str:

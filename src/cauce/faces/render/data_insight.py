@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from cauce.faces.render import renders
-from cauce.faces.render.cells import bar, columns, short, size
+from cauce.faces.render.cells import bar, columns, short, size, spark
 from cauce.faces.text import scalar
 from cauce.rooms.data.entities import DatasetVersion, Share
-from cauce.rooms.data.insight.entities import DatasetDiff, SliceCount
+from cauce.rooms.data.insight.entities import DatasetDiff, Group, SliceCount, VersionProfile
 
 _SHOWN = 10
 """Paths of each kind that a terminal shows; JSON has them all."""
@@ -78,3 +78,47 @@ def _slices(found: Sequence[SliceCount]) -> Iterator[str]:
     if body:
         yield ""
         yield from columns(("by", "slice", "old", "new", "change"), body, right="old new change")
+
+
+@renders("data.profile")
+def profile(found: VersionProfile) -> Iterator[str]:
+    """What is in it: balance, then a table a kind of file, then what could not be read."""
+    yield f"{found.name}@{found.number}  {found.files:,} files, {size(found.size)}"
+    yield f"{found.computed:,} measured now, {found.reused:,} known from earlier versions"
+    if any(it.label for it in found.balance):
+        most = max(it.count for it in found.balance if it.label)
+        body = [
+            (it.split or "-", it.label or "-", f"{it.count:,}", bar(it.count / most))
+            for it in found.balance
+        ]
+        yield ""
+        yield from columns(("split", "class", "files", ""), body, right="files")
+    for group in found.groups:
+        yield ""
+        yield from _group(group)
+    if found.words:
+        yield ""
+        words = ", ".join(scalar(it.label) for it in found.words[:15])
+        yield f"{found.vocabulary:,} different words: {words} …"
+    if found.faults:
+        yield ""
+        yield f"{found.faults:,} could not be read:"
+        for fault in found.faulty[:_SHOWN]:
+            yield f"  ! {scalar(fault.path)}: {scalar(fault.why)}"
+
+
+def _group(group: Group) -> Iterator[str]:
+    body = []
+    for it in group.columns:
+        if it.quantiles:
+            low, middle, high = (f"{it.quantiles[i]:.4g}" for i in (1, 3, 5))
+        else:
+            low, high = "", f"{it.distinct:,} values"
+            middle = scalar(it.bars[0].label) if it.bars else ""
+        missing = f"{it.missing:,}" if it.missing else ""
+        shape = spark([one.count for one in it.bars])
+        body.append((it.name, low, middle, high, missing, shape, it.what))
+    name = group.name if group.files == 1 else f"{group.name} ({group.files:,})"
+    yield from columns(
+        (name, "5 %", "middle", "95 %", "missing", "shape", ""), body, right="5 % missing"
+    )

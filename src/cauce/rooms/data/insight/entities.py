@@ -1,6 +1,6 @@
 """What the operations that tell people of versions return."""
 
-from cauce.kernel.entities import Digest, Entity
+from cauce.kernel.entities import Digest, Entity, RunId
 from cauce.rooms.data.entities import DatasetVersion, Share
 
 
@@ -178,3 +178,98 @@ class DatasetDiff(Entity, frozen=True, rename={"not_in_cache": "not in cache"}):
     not_in_cache: tuple[Changed, ...] = ()
     labels: str = "folders"
     limit: int = 0
+
+
+class Bar(Entity, frozen=True):
+    """How many rows fall in a range or category."""
+
+    label: str
+    count: int
+
+
+class Statistic(Entity, frozen=True):
+    """One column in figures.
+
+    Attributes:
+        what: What it measures, in words.
+        type: `numeric`, `time` (seconds since 1970), `text` (characters), `categorical`, `empty`.
+        rows: All rows, missing ones too.
+        missing: Rows without a value, or with one that is no number.
+        distinct: Different values.
+        mean: Of numbers; None without any.
+        deviation: Standard deviation; None without any.
+        quantiles: Least, 5 %, 25 %, 50 %, 75 %, 95 %, greatest; empty without numbers.
+        bars: Twelve ranges of equal width, or the dozen commonest categories and the rest.
+    """
+
+    name: str
+    what: str
+    type: str
+    rows: int
+    missing: int = 0
+    distinct: int = 0
+    mean: float | None = None
+    deviation: float | None = None
+    quantiles: tuple[float, ...] = ()
+    bars: tuple[Bar, ...] = ()
+
+
+class Group(Entity, frozen=True):
+    """Files of one kind, or one table, in figures.
+
+    Attributes:
+        name: `pictures`, `texts`, or a table's path.
+        files: Files that could be measured.
+        columns: What was measured.
+    """
+
+    name: str
+    files: int
+    columns: tuple[Statistic, ...]
+
+
+class Fault(Entity, frozen=True):
+    """A file that could not be looked into, and why."""
+
+    path: str
+    why: str
+
+
+class VersionProfile(Entity, frozen=True):
+    """What is in a version, in figures.
+
+    Attributes:
+        name: Data set.
+        number: `v1`, `v2`…
+        data: Version id.
+        run: The run that computed it.
+        at: When.
+        files: Files of the version.
+        size: Bytes.
+        balance: Files by split and class.
+        groups: Pictures, texts, and each table.
+        words: The commonest words of all texts.
+        vocabulary: Different words of all texts, of the commonest 2,000 of each.
+        faults: How many files or rows could not be read.
+        faulty: The first of them.
+        computed: Files measured now.
+        reused: Files whose features an earlier profile had.
+        report: Version of kind `report` that holds this and the features.
+    """
+
+    name: str
+    number: str
+    data: Digest
+    run: RunId
+    at: float
+    files: int
+    size: int
+    balance: tuple[Share, ...]
+    groups: tuple[Group, ...]
+    words: tuple[Bar, ...]
+    vocabulary: int
+    faults: int
+    faulty: tuple[Fault, ...]
+    computed: int
+    reused: int
+    report: Digest = Digest("")

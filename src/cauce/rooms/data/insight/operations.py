@@ -3,7 +3,7 @@
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data.insight import differing
-from cauce.rooms.data.insight.entities import DatasetDiff
+from cauce.rooms.data.insight.entities import DatasetDiff, VersionProfile
 
 
 @operation(
@@ -31,3 +31,19 @@ def diff(
         NotFound: A version, or what `labels` names, does not exist.
     """
     return differing.diff(ws, old, new, labels=labels, limit=limit)
+
+
+@operation("data.profile", role="writer", examples=("cauce data profile digits@v2",))
+def profile(ws: Workspace, spec: str) -> VersionProfile:
+    """Measure what is in a version: pictures, texts, tables; kept, and computed once.
+
+    Args:
+        spec: `name@version`, bare name or version id.
+
+    Returns:
+        Statistics by kind of file. Files that an earlier version had are not read again. What
+        cannot be read is counted and named.
+    """
+    from cauce.rooms.data.insight import profiling  # late: needs numpy and pyarrow
+
+    return profiling.profile(ws, spec)
