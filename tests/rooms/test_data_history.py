@@ -135,6 +135,21 @@ def test_ignored_files_of_a_revision_are_left_out_by_its_own_patterns(ws, repo):
     assert names(history.every(ws, both)) == [output("keep/a", 2), output("skip/a", 1)]
 
 
+def test_outputs_of_stages_have_the_sums_of_their_revisions_lock(ws, repo):
+    (repo / "params.yaml").write_text("name: mid\n")
+    (repo / "dvc.yaml").write_text("stages:\n  s:\n    cmd: x\n    outs:\n    - ${name}.txt\n")
+    for number in (1, 2):
+        (repo / "dvc.lock").write_text(
+            "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: mid.txt\n"
+            f"      hash: md5\n      md5: {number:032x}\n      size: 1\n"
+        )
+        commit(repo)
+    assert names(history.outputs(ws, "HEAD~1")) == [output("mid.txt", 1)]
+    assert names(history.outputs(ws, "HEAD")) == [output("mid.txt", 2)]
+    both = Scope(commits=True, workspace=False)
+    assert names(history.every(ws, both)) == [output("mid.txt", 1), output("mid.txt", 2)]
+
+
 def test_links_in_a_revision_are_not_followed(ws, repo, tmp_path):
     dvc_file(tmp_path, "outside", 1)
     (repo / "link.dvc").symlink_to(tmp_path / "outside.dvc")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.peers import peer
-from tests.protocols.test_dvc import PINS
+from tests.protocols.conftest import PINS
 from tests.rooms import folders
 from tests.rooms.test_data_versions import annotate, md5
 

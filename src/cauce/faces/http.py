@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from cauce import __version__
-from cauce.errors import CauceError, NotFound
+from cauce.errors import CauceError, Invalid, NotFound
 from cauce.faces import answers, catalog, objects, openapi, pages, sse, thumbs
 from cauce.faces.callers import COOKIE, Callers, View, bearer
 from cauce.faces.compat import lfs
@@ -96,7 +96,13 @@ def call(request: Request, op: Operation, body: bytes, form: bool) -> Response:
     state = request.app.state
     caller = state.callers.identify(request, op.role)
     given = wire.decode(body, wire.arguments(op.function, op.name), packed=form)
-    value = op.function(View(state.ws, caller.agent), **wire.named(given))
+    arguments = wire.named(given)
+    if op.at_home(arguments):
+        raise Invalid(
+            f"{op.name} needs files of your machine for this",
+            hint="run it with the command line or the Python client and --url",
+        )
+    value = op.function(View(state.ws, caller.agent), **arguments)
     return answers.result(request, value)
 
 

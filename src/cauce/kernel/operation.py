@@ -8,7 +8,7 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
@@ -64,6 +64,8 @@ class Operation:
         role: Least role that may call it over HTTP.
         local: It needs files of the caller's machine: it has no endpoint; a client runs it at
             home, against the remote catalogue and objects.
+        at_home: Tells whether a call with certain arguments is as if `local`: `data.diff` compares
+            versions anywhere, but revisions of git only where the repository is.
         examples: Command lines for the help, without `$`.
     """
 
@@ -74,10 +76,11 @@ class Operation:
         *,
         role: Role,
         local: bool,
+        at_home: Callable[[Mapping[str, Any]], bool],
         examples: tuple[str, ...],
     ) -> None:
         self.name, self.function, self.role = name, function, role
-        self.local, self.examples = local, examples
+        self.local, self.at_home, self.examples = local, at_home, examples
 
     @property
     def group(self) -> str:
@@ -141,8 +144,18 @@ def argument_lines(text: str) -> dict[str, str]:
     return found
 
 
+def _nowhere(arguments: Mapping[str, Any]) -> bool:  # noqa: ARG001 - its form
+    """Tell that a call may run on the server."""
+    return False
+
+
 def operation(
-    name: str, *, role: Role = "reader", local: bool = False, examples: tuple[str, ...] = ()
+    name: str,
+    *,
+    role: Role = "reader",
+    local: bool = False,
+    at_home: Callable[[Mapping[str, Any]], bool] = _nowhere,
+    examples: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Register a function as an operation.
 
@@ -150,6 +163,7 @@ def operation(
         name: `group.verb`; the group must be in `MODULES`.
         role: `reader` looks, `writer` changes, `admin` may also remove.
         local: See `Operation.local`.
+        at_home: See `Operation.at_home`; it is given the arguments by name, those left out missing.
         examples: See `Operation.examples`.
     """
 
@@ -158,7 +172,9 @@ def operation(
         assert group in MODULES, f"{name}: unknown group"
         known = _REGISTRY.get(name)
         assert known is None or known.function.__module__ == function.__module__, name
-        _REGISTRY[name] = Operation(name, function, role=role, local=local, examples=examples)
+        _REGISTRY[name] = Operation(
+            name, function, role=role, local=local, at_home=at_home, examples=examples
+        )
         return function
 
     return register

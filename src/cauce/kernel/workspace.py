@@ -157,7 +157,7 @@ class Workspace:
     def call(self, name: str, /, **arguments: Any) -> Any:
         """Call an operation by `group.verb`, here or on the server."""
         found = operation.find(name)
-        if self.remote is not None and not found.local:
+        if self.remote is not None and not found.local and not found.at_home(arguments):
             return self.remote.call(name, arguments)
         return found.function(self, **arguments)
 

@@ -12,10 +12,8 @@ _SHOWN = 10
 """Paths of each kind that a terminal shows; JSON has them all."""
 
 
-def one(version: DatasetVersion | None) -> str:
+def one(version: DatasetVersion) -> str:
     """Write a version in a line."""
-    if version is None:
-        return "the work tree"
     amount = f"{version.count:,} files, {size(version.size)}"
     return f"{version.name}@{version.number}  {amount}  {short(version.id)}"
 
@@ -23,8 +21,8 @@ def one(version: DatasetVersion | None) -> str:
 @renders("data.diff")
 def diff(found: DatasetDiff) -> Iterator[str]:
     """Both versions, how much differs, which paths, then balance and slices side by side."""
-    yield f"- {one(found.old)}"
-    yield f"+ {one(found.new)}"
+    yield f"- {scalar(found.before) if found.old is None else one(found.old)}"
+    yield f"+ {scalar(found.after) if found.new is None else one(found.new)}"
     counts = found.counts
     kinds = ("added", "deleted", "modified", "renamed", "relabelled", "labelled", "resplit")
     words = [f"{getattr(counts, kind):,} {kind}" for kind in kinds if getattr(counts, kind)]
@@ -46,6 +44,10 @@ def diff(found: DatasetDiff) -> Iterator[str]:
             yield f"  {sign} {scalar(name)}"
         if count > min(len(names), _SHOWN):
             yield f"  {sign} … {count - min(len(names), _SHOWN):,} more"
+    if found.not_in_cache:
+        yield f"{len(found.not_in_cache):,} are not in the store; `cauce data fetch` brings them"
+        for it in found.not_in_cache[:_SHOWN]:
+            yield f"  ! {scalar(it.path)}"
     yield from balances(found.balance_old, found.balance_new)
     yield from _slices(found.slices)
 

@@ -140,7 +140,7 @@ class SliceCount(Entity, frozen=True):
 
 
 class DatasetDiff(Entity, frozen=True, rename={"not_in_cache": "not in cache"}):
-    """What differs between two versions.
+    """What differs between two versions, or two revisions of git.
 
     `added`, `deleted`, `modified`, `renamed` and `not in cache` have the form of `dvc diff --json`,
     with more keys a row; they hold as many rows as `limit` says, `counts` counts all.
@@ -160,6 +160,8 @@ class DatasetDiff(Entity, frozen=True, rename={"not_in_cache": "not in cache"}):
         slices: Files by type, by size and by columns of the table of labels, side by side.
         labels: Where the classes came from.
         limit: Rows that each list may hold; 0: all.
+        before: The revision of git, or the work tree, where `old` is no version.
+        after: The same for `new`.
     """
 
     added: list[Changed]
@@ -178,6 +180,8 @@ class DatasetDiff(Entity, frozen=True, rename={"not_in_cache": "not in cache"}):
     not_in_cache: tuple[Changed, ...] = ()
     labels: str = "folders"
     limit: int = 0
+    before: str = ""
+    after: str = ""
 
 
 class Bar(Entity, frozen=True):

@@ -4,33 +4,52 @@ from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data.insight import differing
 from cauce.rooms.data.insight.entities import DatasetDiff, VersionProfile
+from cauce.rooms.data.revisions import reporting
 
 
 @operation(
     "data.diff",
+    at_home=reporting.needs_files,
     examples=(
+        "cauce data diff",
+        "cauce data diff main~1 main --targets digits",
         "cauce data diff digits@v1 digits@v2",
         "cauce data diff reviews@v1 reviews --labels labels.csv:sentiment",
     ),
 )
 def diff(
-    ws: Workspace, old: str, new: str, *, labels: str = "folders", limit: int = 200
+    ws: Workspace,
+    old: str = "HEAD",
+    new: str | None = None,
+    *,
+    targets: tuple[str, ...] = (),
+    hide_missing: bool = False,
+    labels: str = "folders",
+    limit: int | None = None,
 ) -> DatasetDiff:
-    """Compare two versions by their paths, sums and classes; no picture is read.
+    """Compare two versions or git revisions by their paths, sums and classes.
 
     Args:
-        old: `name@version` before.
-        new: `name@version` after.
-        labels: Where classes come from: folders, annotations:NAME@v1, or FILE:COLUMN of a table.
-        limit: Rows that each list may hold; 0: all.
+        old: What was before: `name@version`, or a revision of git.
+        new: What is after, of the same kind; not given: the work tree.
+        targets: Only what is at or below these paths; for revisions and the work tree.
+        hide_missing: Do not list objects that the store lacks.
+        labels: Where classes come from: folders, annotations:NAME@v1, or FILE:COLUMN of a table;
+            for versions.
+        limit: Rows that each list may hold; 0: all; default: 200 between versions, else all.
 
     Returns:
         What came, went, changed, moved and was relabelled; the keys of `dvc diff --json` among it.
 
     Raises:
-        NotFound: A version, or what `labels` names, does not exist.
+        NotFound: A version, a revision, a target, or what `labels` names, does not exist.
     """
-    return differing.diff(ws, old, new, labels=labels, limit=limit)
+    if reporting.needs_files({"old": old, "new": new}):
+        return reporting.diff(
+            ws, old, new, targets=targets, hide_missing=hide_missing, limit=limit or 0
+        )
+    assert new is not None
+    return differing.diff(ws, old, new, labels=labels, limit=200 if limit is None else limit)
 
 
 @operation("data.profile", role="writer", examples=("cauce data profile digits@v2",))

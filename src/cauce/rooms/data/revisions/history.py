@@ -20,6 +20,7 @@ WORK_TREE = ""
 """Stands for the work tree where a commit is asked for."""
 
 _CLOSED = frozenset({".dvc", ".git", ".hg", ".cauce"})
+_PIPELINE = "dvc.yaml"
 _Key = tuple[str, str, tuple[str, ...]]
 
 Pair = tuple[str, dvc.Output]
@@ -57,6 +58,27 @@ class Scope(Struct, frozen=True, kw_only=True):
 
 
 EVERYTHING = Scope(branches=True, tags=True, commits=True, stash=True)
+
+
+class _File(NamedTuple):
+    """One of DVC's files in a commit.
+
+    Attributes:
+        path: Relative to the project.
+        blob: Its id.
+        folder: Tree that it lies in; with a `dvc.yaml`, its lock lies there too.
+        start: Tree of the project.
+    """
+
+    path: str
+    blob: str
+    folder: str
+    start: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Give what two commits must share for the file to say the same in both."""
+        return self.path, self.folder if self.path.endswith(_PIPELINE) else self.blob
 
 
 class _Folder(NamedTuple):
@@ -123,8 +145,8 @@ class History:
         single += git.stashes(self.root) if scope.stash else []
         return found | git.commits(self.root, "--no-walk", starts=single)
 
-    def files(self, tree: str, seen: set[_Key] | None = None) -> Iterator[tuple[str, str]]:
-        """List DVC's files of a commit's tree: path relative to the project, blob id.
+    def files(self, tree: str, seen: set[_Key] | None = None) -> Iterator[_File]:
+        """List DVC's files of a commit's tree.
 
         Args:
             tree: The tree.
@@ -146,8 +168,8 @@ class History:
             for item in folder.files:
                 path = f"{place}/{item.name}" if place else item.name
                 if not ignored(path, folder=False):
-                    yield path, item.id
-            data = {item.name.removesuffix(".dvc") for item in folder.files}
+                    yield _File(path, item.id, id, start)
+            data = {item.name.removesuffix(".dvc") for item in folder.files}  # what they name
             below = (*above, folder.ignore)
             for item in folder.folders:
                 path = f"{place}/{item.name}" if place else item.name
@@ -166,10 +188,8 @@ class History:
             return sorted(self._work_tree(), key=lambda pair: pair[1].path)
         (tree,) = git.commits(self.root, "--no-walk", starts=[commit]).values()
         listed = list(self.files(tree))
-        self._fetch(blob for _, blob in listed)
-        pairs = [
-            (path, out) for path, blob in listed for out in self._parse(path, blob, commit).outs
-        ]
+        self._fetch(file.blob for file in listed)
+        pairs = [(file.path, out) for file in listed for out in self._parse(file, commit).outs]
         return sorted(pairs, key=lambda pair: pair[1].path)
 
     def every(self, scope: Scope) -> Iterator[Pair]:
@@ -184,19 +204,19 @@ class History:
             first.setdefault(tree, commit)
         self._load(first)
         seen: set[_Key] = set()
-        found: dict[tuple[str, str], str] = {}
+        found: dict[tuple[str, str], tuple[_File, str]] = {}
         for tree, commit in first.items():
-            for pair in self.files(tree, seen):
-                found.setdefault(pair, commit)
-        self._fetch(blob for _, blob in found)
-        for (path, blob), commit in found.items():
+            for file in self.files(tree, seen):
+                found.setdefault(file.key, (file, commit))
+        self._fetch(file.blob for file, _ in found.values())
+        for file, commit in found.values():
             try:
-                outs = self._parse(path, blob, commit).outs
+                outs = self._parse(file, commit).outs
             except CauceError as error:
                 self.problems.append(error.message)
                 continue
             for out in outs:
-                yield path, out
+                yield file.path, out
 
     def _work_tree(self) -> Iterator[Pair]:
         format = dvc.load()
@@ -235,7 +255,7 @@ class History:
         files = [item for item in items if item.kind in {"file", "program"}]
         folders = [item for item in items if item.kind == "folder"]
         return _Folder(
-            files=tuple(it for it in files if it.name.endswith(".dvc") and it.name != ".dvc"),
+            files=tuple(item for item in files if _is_dvcs(item.name)),
             folders=tuple(item for item in folders if item.name not in _CLOSED),
             ignore=next((item.id for item in files if item.name == ".dvcignore"), ""),
             project=any(item.name == ".dvc" for item in folders),
@@ -267,15 +287,36 @@ class History:
         for id, data in self._objects.read(wanted):
             self._texts[id] = data.decode("utf-8", "surrogateescape")
 
-    def _parse(self, path: str, blob: str, commit: str) -> dvc.DvcFile:
-        known = self._parsed.get((path, blob))
+    def _parse(self, file: _File, commit: str) -> dvc.DvcFile:
+        """Say what a file says."""
+        known = self._parsed.get(file.key)
         if known is None:
             try:
-                known = dvc.load().read_text(self._texts[blob], path)
+                known = dvc.load().interpret(None, file.path, lambda path: self._read(file, path))
             except Invalid as error:
                 raise Invalid(f"{commit[:10]}:{error.message}", hint=error.hint) from error
-            self._parsed[path, blob] = known
+            assert known is not None
+            self._parsed[file.key] = known
         return known
+
+    def _read(self, file: _File, path: str) -> str | None:
+        """Read a file of DVC's, or any file of its commit; None where there is none."""
+        if path == file.path:
+            return self._texts[file.blob]
+        folder, _, name = path.rpartition("/")
+        tree = self._inner(file.start, folder)
+        if tree is None:
+            return None
+        for item in self._objects.tree(tree, next(self._objects.read([tree]))[1]):
+            if item.name == name and item.kind in {"file", "program"}:
+                self._fetch([item.id])
+                return self._texts[item.id]
+        return None
+
+
+def _is_dvcs(name: str) -> bool:
+    """Tell whether a file names outputs; `dvc.lock` is read with its `dvc.yaml`."""
+    return (name.endswith(".dvc") and name != ".dvc") or name == _PIPELINE
 
 
 def _day(text: str) -> float:

@@ -1,0 +1,122 @@
+"""An unmodified DVC and we, on what other revisions and repositories have."""
+
+import json
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.protocols.test_dvc import open_project
+from tests.rooms import folders
+
+from cauce.kernel import wire
+
+pytestmark = pytest.mark.peer
+
+KINDS = ("added", "deleted", "modified", "renamed", "not in cache")
+
+
+def commit(root, message="a change"):
+    folders.git(root, "add", "-A")
+    folders.git(root, "commit", "-q", "--allow-empty", "-m", message)
+
+
+def paths(said):
+    """Give the paths of a difference by kind, as text."""
+    found = {}
+    for kind in KINDS:
+        rows = [row["path"] for row in said.get(kind, [])]
+        found[kind] = sorted(
+            f"{row['old']} -> {row['new']}" if isinstance(row, dict) else row for row in rows
+        )
+    return found
+
+
+def ours(ws, *words, **named):
+    return paths(json.loads(wire.encode(ws.data.diff(*words, **named))))
+
+
+def theirs(dvc, ws, *words):
+    return paths(json.loads(dvc(ws.folder, "diff", "--json", *words).stdout or "{}"))
+
+
+def same(dvc, ws, *words):
+    assert ours(ws, *words) == theirs(dvc, ws, *words)
+
+
+def test_both_tell_the_same_difference_after_each_edit(dvc, tmp_path, monkeypatch):
+    with open_project(tmp_path / "p") as ws:
+        root = ws.folder
+        monkeypatch.chdir(root)
+        dvc(root, "init", "-q")
+        same(dvc, ws)
+        folders.write(root / "d", {"a": b"1", "b/c": b"2", "b/e": b"2"})
+        folders.write(root, {"f": b"x", "g": b"same"})
+        dvc(root, "add", "-q", "d", "f", "g")
+        commit(root)
+        same(dvc, ws)
+        folders.write(root / "d", {"a": b"one", "new": b"2"})
+        (root / "d/b/c").unlink()
+        (root / "g").rename(root / "h")
+        dvc(root, "add", "-q", "h")
+        same(dvc, ws)
+        (root / "g.dvc").unlink()
+        same(dvc, ws)
+        for target in ("d", "d/a", "d/b", "h"):
+            assert ours(ws, targets=(target,)) == theirs(dvc, ws, "--targets", target)
+        shutil.rmtree(root / "d")
+        (root / "f").unlink()
+        folders.write(root / "f", {"in": b"x"})
+        dvc(root, "add", "-q", "f")
+        same(dvc, ws)
+        commit(root)
+        same(dvc, ws, "HEAD~1")
+        same(dvc, ws, "HEAD~1", "HEAD")
+        same(dvc, ws, "HEAD", "HEAD~1")
+        same(dvc, ws, "HEAD", "master")
+
+
+def test_both_tell_the_same_when_folders_cannot_be_read(dvc, tmp_path, monkeypatch):
+    with open_project(tmp_path / "p") as ws:
+        root = ws.folder
+        monkeypatch.chdir(root)
+        ws.data.init()
+        place = folders.write(root / "d", {"a": b"1", "b/c": b"2"})
+        ws.data.add(place)
+        commit(root)
+        folders.write(root / "d", {"a": b"one"})
+        ws.data.add(place)
+        commit(root)
+        shutil.rmtree(root / ".dvc" / "cache")
+        for words in ((), ("HEAD~1",), ("HEAD~1", "HEAD")):
+            same(dvc, ws, *words)
+        folders.write(root / "d", {"a": b"again"})
+        same(dvc, ws)
+        assert ours(ws, hide_missing=True) == theirs(dvc, ws, "--hide-missing")
+
+
+FILES = st.dictionaries(
+    st.sampled_from(("a", "b", "c/a", "c/b", "c/d/é", "e/x y")),
+    st.sampled_from((b"1", b"2", b"3")),
+    min_size=1,
+)
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=FILES, second=FILES, third=FILES)
+def test_any_three_folders_differ_alike_for_both(
+    dvc, tmp_path_factory, monkeypatch, first, second, third
+):
+    with open_project(tmp_path_factory.mktemp("any") / "p") as ws:
+        root = ws.folder
+        monkeypatch.chdir(root)
+        ws.data.init()
+        for files in (first, second):
+            shutil.rmtree(root / "d", ignore_errors=True)
+            ws.data.add(folders.write(root / "d", files))
+            commit(root)
+        shutil.rmtree(root / "d")
+        folders.write(root / "d", third)
+        same(dvc, ws)
+        same(dvc, ws, "HEAD~1")
+        same(dvc, ws, "HEAD~1", "HEAD")
