@@ -5,7 +5,7 @@ VERBS: dict[str, dict[str, str]] = {
     "data": {
         "add": "Store a folder or file as a version of a data set, and write its `.dvc` file",
         "checkout": "Restore data from the store, as their `.dvc` files say or in another version",
-        "diff": "Compare two versions by their paths, sums and classes; no picture is read",
+        "diff": "Compare two versions or git revisions by their paths, sums and classes",
         "fetch": "Bring tracked data from a remote into the cache; the work tree is left alone",
         "init": "Make the `.dvc/` folder that DVC and Cauce share; what exists is left alone",
         "item": "Look at one file of a version: its beginning, its history, what is said of it",
@@ -117,7 +117,7 @@ VERBS: dict[str, dict[str, str]] = {
 OPTIONS: dict[str, str] = {
     "data.add": "--name --message",
     "data.checkout": "--version --force --no-force",
-    "data.diff": "--labels --limit",
+    "data.diff": "--targets --hide-missing --no-hide-missing --labels --limit",
     "data.fetch": "--remote --jobs",
     "data.init": "",
     "data.item": "",
