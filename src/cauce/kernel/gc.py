@@ -98,6 +98,16 @@ def reachable(ws: "Workspace") -> set[Digest]:
     Raises:
         Damaged: A manifest of a known version cannot be read.
     """
+    reached = named_in_versions(ws)
+    reached |= named_in_tables(ws)
+    reached |= named_in_streams(ws)
+    reached |= named_by_dvc(ws)
+    reached |= twins.also(ws, reached)
+    return reached
+
+
+def named_in_versions(ws: "Workspace") -> set[Digest]:
+    """Find every version and what its manifest names; raises `Damaged`."""
     reached: set[Digest] = set()
     for version in ws.catalog.all_versions():
         reached.add(version)
@@ -109,10 +119,6 @@ def reachable(ws: "Workspace") -> set[Digest]:
                 hint="`cauce admin check` lists what is wrong; nothing was removed",
             ) from error
         reached.update(entry.digest for entry in tree.entries)
-    reached |= named_in_tables(ws)
-    reached |= named_in_streams(ws)
-    reached |= named_by_dvc(ws)
-    reached |= twins.also(ws, reached)
     return reached
 
 

@@ -31,6 +31,7 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
     },
     "formats": {
         "dvc": ("cauce.adapters.formats.dvc", ""),
+        "lfs": ("cauce.adapters.formats.lfs", ""),
         "image": ("cauce.adapters.formats.image", "images"),
         "pictures": ("cauce.adapters.formats.pictures", "images"),
         "tables": ("cauce.adapters.formats.tables", ""),

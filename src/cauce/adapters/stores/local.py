@@ -124,12 +124,15 @@ class LocalStore:
         with objects.writing(self.root):
             if self._keep(target, digest, None):
                 return True
-            if not _link(os.fspath(file), target):
-                return False
-            if stat.S_IMODE(os.stat(target).st_mode) != _TRUSTED:
-                _flush(target)
-            _flush(os.path.dirname(target))
-            os.chmod(target, _TRUSTED)
+            source = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            with _closing(source):
+                if not _link(os.fspath(file), target, f"{self.root}/{_BESIDE}"):
+                    return False
+                # By descriptor: another process may have put the same object in this place.
+                if stat.S_IMODE(os.fstat(source).st_mode) != _TRUSTED:
+                    os.fsync(source)
+                _flush(os.path.dirname(target))
+                os.fchmod(source, _TRUSTED)
             return self._keep(target, digest, None)
 
     def get(self, digest: Digest) -> bytes:
@@ -337,22 +340,25 @@ def _create(file: str, mode: int) -> int:
     return os.open(file, flags, mode)
 
 
-def _link(file: str, target: str) -> bool:
+def _link(file: str, target: str, beside: str) -> bool:
     """Make a hard link, in place of what is there; False where that is not possible."""
-    for _ in range(3):  # another process may put the same object meanwhile
+    try:
         try:
             os.link(file, target)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-        except FileExistsError:
-            _remove(target)
-        except OSError as error:
-            if error.errno in _NO_LINK:
-                return False
-            raise
-        else:
-            return True
-    return False
+            os.link(file, target)
+    except FileExistsError:  # damaged, or put by another process meanwhile: never away for a moment
+        temporary = f"{beside}/{os.getpid()}-{secrets.token_hex(6)}"
+        os.makedirs(beside, exist_ok=True)
+        os.link(file, temporary)
+        os.replace(temporary, target)
+        _remove(temporary)  # it stays where both names were one file already
+    except OSError as error:
+        if error.errno in _NO_LINK:
+            return False
+        raise
+    return True
 
 
 def _write(descriptor: int, data: bytes | memoryview) -> None:
