@@ -1,16 +1,11 @@
-import http.client
 import os
-import re
 import socket
-import subprocess
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import obstore
 import pytest
-from tests.peers import peer
 
 from cauce.adapters.stores.blobs import BlobObjects, open_store
 from cauce.adapters.stores.local import LocalStore
@@ -133,42 +128,6 @@ class TestCache(StoreSuite):
             damage_memory(far)(name)
 
         return damage
-
-
-@pytest.fixture(scope="session")
-def s3_address() -> Iterator[str]:
-    """Address of a local S3 server with a bucket named `bucket`."""
-    python = peer("moto", ["moto[server]==5.2.5"])
-    command = [str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
-        assert server.stdout is not None
-        found = None
-        for line in server.stdout:
-            found = re.search(r"http://(127\.0\.0\.1:\d+)", line)
-            if found:
-                break
-        try:
-            assert found, "the S3 server ended before it listened"
-            drain = threading.Thread(target=lambda: list(server.stdout or ()), daemon=True)
-            drain.start()
-            connection = http.client.HTTPConnection(found[1])
-            connection.request("PUT", "/bucket")
-            assert connection.getresponse().status == 200
-            connection.close()
-            yield f"http://{found[1]}"
-        finally:
-            server.terminate()
-            server.wait()
-            drain.join()
-
-
-@pytest.fixture
-def s3_settings(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    return config.load(tmp_path, {}).replace(s3__endpoint=s3_address, s3__allow_http=True)
 
 
 @pytest.mark.s3

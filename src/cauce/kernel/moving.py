@@ -59,6 +59,60 @@ class Receiver(Protocol):
         ...
 
 
+@runtime_checkable
+class Giver(Protocol):
+    """A store that gives many small objects in few requests."""
+
+    def read_many(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, memoryview | None]]:
+        """See `read_many`, the function."""
+        ...
+
+
+def read_many(
+    source: ObjectStore, digests: Sequence[Digest]
+) -> Iterator[tuple[Digest, memoryview | None]]:
+    """Read many objects at once, where a store can do that.
+
+    Returns:
+        Each digest once, in an order of the store's. Bytes are verified, and valid until the next
+        are asked for. None: ask for this one by itself, because it is large, not there, damaged,
+        or the store gives objects one by one only.
+    """
+    if isinstance(source, Giver):
+        yield from source.read_many(digests)
+    else:
+        yield from ((name, None) for name in digests)
+
+
+def files(
+    source: ObjectStore, digests: Sequence[Digest], folder: Path, jobs: int | None = None
+) -> Iterator[tuple[Digest, Path]]:
+    """Give a file for each object: a store's own, else one in a folder.
+
+    Args:
+        source: Where they are.
+        digests: Which; not too many at once, since far ones are fetched before they are given.
+        folder: For files that are fetched; each may be removed when the next is asked for.
+        jobs: Requests in flight.
+    """
+    far = []
+    for name in digests:
+        file = source.path(name)
+        if file is None:
+            far.append(name)
+        else:
+            yield name, file
+    alone = []
+    for name, data in read_many(source, far):
+        if data is None:
+            alone.append(name)
+        else:
+            file = folder / name.replace(":", "-")
+            file.write_bytes(data)
+            yield name, file
+    yield from lanes(lambda name: local(source, name, folder), alone, jobs)
+
+
 def move(
     source: ObjectStore,
     target: ObjectStore,
@@ -127,9 +181,9 @@ def receive(
     for start in range(0, len(digests), _BATCH):
         batch = digests[start : start + _BATCH]
         with tempfile.TemporaryDirectory(prefix="cauce-move-") as folder:
-            files = list(lanes(lambda name: local(source, name, Path(folder)), batch, jobs))
-            target.put_files([file for _, file in files], digests=[name for name, _ in files])
-            sizes = [(name, file.stat().st_size) for name, file in files]
+            found = list(files(source, batch, Path(folder), jobs))
+            target.put_files([file for _, file in found], digests=[name for name, _ in found])
+            sizes = [(name, file.stat().st_size) for name, file in found]
         if moved is not None:
             for name, size in sizes:
                 moved(name, size)

@@ -97,6 +97,12 @@ class Around:
 
         moving.receive(source, self._inner, digests, trust=trust, jobs=jobs, moved=moved)
 
+    def read_many(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, memoryview | None]]:
+        """Read many small objects at once; whoever moves them tries again (`kernel.moving`)."""
+        from cauce.kernel import moving  # late: few commands move objects
+
+        return moving.read_many(self._inner, digests)
+
     def close(self) -> None:
         """Release the store inside."""
         self._inner.close()

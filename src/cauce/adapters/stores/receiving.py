@@ -41,7 +41,17 @@ def receive(
         def one(name: Digest) -> tuple[Digest, str, int]:
             return (name, *_download(source, name, beside))
 
-        for name, file, size in moving.lanes(one, digests, jobs):
+        alone = []
+        for name, data in moving.read_many(source, digests):
+            if data is None:
+                alone.append(name)
+                continue
+            temporary, descriptor = batch.create()
+            with local._closing(descriptor):
+                local._write(descriptor, data)
+            batch.place(temporary, f"{store.root}/{objects.key(name)}", len(data))
+            moved(name, len(data))
+        for name, file, size in moving.lanes(one, alone, jobs):
             target = f"{store.root}/{objects.key(name)}"
             try:
                 batch.place(file, target, size)

@@ -1,0 +1,279 @@
+"""Objects out of packs and chunks: few large ranges instead of many small ones, all verified."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from cauce.adapters.stores.packed.blobs import Blobs
+from cauce.adapters.stores.packed.view import Place, Snapshot, View
+from cauce.errors import Damaged, NotFound
+from cauce.kernel import digest as names
+from cauce.kernel import objects
+from cauce.kernel.entities import Digest
+from cauce.kernel.packs import chunks, table
+from cauce.kernel.packs.chunks import ChunkList
+from cauce.kernel.packs.table import LIST
+
+T = TypeVar("T")
+
+GAP = 512 << 10
+"""Bytes that are read for nothing rather than asking twice."""
+
+SPAN = 16 << 20
+"""Bytes of one answer, so that memory stays bounded."""
+
+
+class Range(Struct, frozen=True):
+    """One request, and what is wanted of its bytes.
+
+    Attributes:
+        pack: Name of the pack.
+        start: First byte.
+        length: Bytes.
+        parts: Number of the caller, offset in the pack, and length of each part.
+    """
+
+    pack: str
+    start: int
+    length: int
+    parts: tuple[tuple[int, int, int], ...]
+
+
+def ranges(places: Iterable[tuple[int, Place]], *, gap: int = GAP) -> Iterator[Range]:
+    """Join places that lie near each other, in the order given.
+
+    Args:
+        places: Numbers of the caller, and places; sorted for the fewest requests.
+        gap: Bytes between two places that are still read together.
+    """
+    parts: list[tuple[int, int, int]] = []
+    pack, start, end = "", 0, 0
+    for number, place in places:
+        after = place.offset + place.length
+        near = place.pack == pack and start <= place.offset <= end + gap
+        if parts and not (near and max(end, after) - start <= SPAN):
+            yield Range(pack, start, end - start, tuple(parts))
+            parts = []
+        if not parts:
+            pack, start, end = place.pack, place.offset, place.offset
+        parts.append((number, place.offset, place.length))
+        end = max(end, after)
+    if parts:
+        yield Range(pack, start, end - start, tuple(parts))
+
+
+class Reader:
+    """Reads objects of a place of packs."""
+
+    def __init__(self, blobs: Blobs, view: View) -> None:
+        self._blobs, self._view = blobs, view
+
+    def find(self, digest: Digest) -> Place:
+        """Give an object's place; looks at the indexes anew before it says `NotFound`."""
+        found = self._view.known().place(digest) or self._view.snapshot().place(digest)
+        if found is None:
+            raise NotFound(f"no object {digest} in {self._blobs.url}")
+        return found
+
+    def bytes_at(self, place: Place) -> bytes:
+        """Read the bytes at a place."""
+        if not place.length:
+            return b""
+        data = self._blobs.get_range(f"data/{place.pack}", place.offset, place.length)
+        if len(data) != place.length:
+            raise Damaged(f"the pack {place.pack} of {self._blobs.url} is cut off")
+        return data
+
+    def get(self, digest: Digest) -> bytes:
+        """Read a whole object, verified."""
+        data = self._again(digest, lambda place: b"".join(self._pieces(digest, place)))
+        if not names.same(digest, names.of(data, digest.partition(":")[0])):
+            raise self._damaged(digest)
+        return data
+
+    def fetch(self, digest: Digest, target: Path) -> None:
+        """Write an object to a file, verified."""
+        self._again(digest, lambda place: self._write(digest, place, target))
+
+    def read_many(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, memoryview | None]]:
+        """See `cauce.kernel.moving.read_many`."""
+        wanted = table.keys(digests)
+        snapshot = self._view.known()
+        numbers = snapshot.find(wanted)
+        if (numbers < 0).any():
+            snapshot = self._view.snapshot()
+            numbers = snapshot.find(wanted)
+        whole: list[tuple[int, Place]] = []
+        places = snapshot.places(numbers[numbers >= 0])
+        for at, number in enumerate(numbers.tolist()):
+            place = next(places) if number >= 0 else None
+            if place is None or place.form == LIST:
+                yield digests[at], None
+            else:
+                whole.append((at, place))
+        whole.sort(key=lambda item: (item[1].pack, item[1].offset))
+        for span, data in self._answers(ranges(whole), lost=None):
+            for at, offset, length in span.parts:
+                name = digests[at]
+                part = memoryview(data or b"")[offset - span.start :][:length]
+                true = names.same(name, names.of(part, name.partition(":")[0]))
+                yield name, part if true else None
+
+    def _write(self, digest: Digest, place: Place, target: Path) -> None:
+        state = names.hasher(digest.partition(":")[0])
+        with objects.beside(target) as stream:
+            for piece in self._pieces(digest, place):
+                state.update(piece)
+                stream.write(piece)
+            if not names.same(digest, f"{state.name}:{state.hexdigest()}"):
+                raise self._damaged(digest)
+
+    def _again(self, digest: Digest, read: Callable[[Place], T]) -> T:
+        """Read at an object's place, and once more at its new one when the pack was rewritten."""
+        place = self.find(digest)
+        try:
+            return read(place)
+        except NotFound:
+            snapshot = self._view.snapshot()
+        moved = snapshot.place(digest)
+        if moved is None:
+            raise NotFound(f"no object {digest} in {self._blobs.url}")
+        try:
+            return read(moved)
+        except NotFound as error:
+            raise Damaged(
+                f"the object {digest} of {self._blobs.url} is lost: {error.message}",
+                hint="store it again from where its bytes still are",
+            ) from error
+
+    def _pieces(self, digest: Digest, place: Place, start: int = 0) -> Iterator[bytes | memoryview]:
+        """Read an object's bytes from an offset, piece by piece."""
+        if place.form != LIST:
+            yield self.bytes_at(place)[start:]
+            return
+        known = self.chunk_list(digest, place)
+        first, skip = 0, start
+        lengths = known.lengths.tolist()
+        while first < len(lengths) and skip >= lengths[first]:
+            skip -= lengths[first]
+            first += 1
+        for span, data in self._answers(ranges(self._chunks(digest, known, first), gap=0)):
+            assert data is not None
+            for _, offset, length in span.parts:
+                yield memoryview(data)[offset - span.start + skip :][: length - skip]
+                skip = 0
+
+    def parts(
+        self, snapshot: Snapshot, numbers: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[int, memoryview]]:
+        """Read the entries of many records in few requests, as they lie in the packs."""
+        places = zip(numbers.tolist(), snapshot.places(numbers), strict=True)
+        order = sorted(places, key=lambda item: (item[1].pack, item[1].offset))
+        for span, data in self._answers(ranges(order)):
+            assert data is not None
+            for number, offset, length in span.parts:
+                yield number, memoryview(data)[offset - span.start :][:length]
+
+    def chunk_list(self, digest: Digest, place: Place) -> ChunkList:
+        """Read the list of an object's chunks."""
+        where = f"the list of chunks of {digest} in {self._blobs.url}"
+        return chunks.parse(self.bytes_at(place), where, size=place.size)
+
+    def _chunks(self, digest: Digest, known: ChunkList, first: int) -> Iterator[tuple[int, Place]]:
+        """Give the places of an object's chunks, in order."""
+        keys = known.keys()[first:]
+        snapshot = self._view.known()
+        numbers = snapshot.find(keys)
+        if (numbers < 0).any():
+            snapshot = self._view.snapshot()
+            numbers = snapshot.find(keys)
+        lost = int((numbers < 0).sum())
+        if lost:
+            raise Damaged(
+                f"the object {digest} of {self._blobs.url} is incomplete: {lost} of its "
+                f"{len(known.names)} chunks are in no index",
+                hint="store it again from where its bytes still are",
+            )
+        return enumerate(snapshot.places(numbers))
+
+    def _answers(
+        self, spans: Iterable[Range], *, lost: Any = NotFound
+    ) -> Iterator[tuple[Range, bytes | None]]:
+        """Ask for ranges, several at a time, and give the answers in order.
+
+        Args:
+            spans: What to ask for.
+            lost: None: give None for what is not there; else let `NotFound` out.
+        """
+        with ThreadPoolExecutor(self._blobs.lanes) as pool:
+            asked: list[tuple[Range, Future[bytes | None]]] = []
+            try:
+                for span in spans:
+                    asked.append((span, pool.submit(self._range, span, lost is None)))
+                    if len(asked) > self._blobs.lanes:
+                        yield asked[0][0], asked.pop(0)[1].result()
+                while asked:
+                    yield asked[0][0], asked.pop(0)[1].result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _range(self, span: Range, forgive: bool) -> bytes | None:
+        if not span.length:
+            return b""
+        try:
+            data = self._blobs.get_range(f"data/{span.pack}", span.start, span.length)
+        except NotFound:
+            if forgive:
+                return None
+            raise
+        return data
+
+    def open(self, digest: Digest, start: int) -> io.BufferedReader:
+        """Open an object for streaming from an offset; bytes are not verified."""
+        place = self.find(digest)
+        pieces = self._pieces(digest, place, start) if start < place.size else iter(())
+        return io.BufferedReader(_Stream(pieces), 1 << 18)
+
+    def _damaged(self, digest: Digest) -> Damaged:
+        return Damaged(
+            f"the object {digest} of {self._blobs.url} is damaged: its bytes are not what its "
+            "name says",
+            hint="store it again from where its bytes still are",
+        )
+
+
+class _Stream(io.RawIOBase):
+    """A file to read from, made of pieces."""
+
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what comes next."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+        super().close()

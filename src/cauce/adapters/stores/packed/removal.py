@@ -1,0 +1,169 @@
+"""Removal from packs: indexes without what is gone, packs written anew, old ones a day later.
+
+Safe beside writers and readers, and when killed anywhere; docs/format.md says why.
+"""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from cauce.adapters.stores.packed.blobs import Blobs
+from cauce.adapters.stores.packed.reading import Reader
+from cauce.adapters.stores.packed.view import Snapshot, View
+from cauce.adapters.stores.packed.writing import Session
+from cauce.kernel import digest as names
+from cauce.kernel.packs import chunks, index, table
+from cauce.kernel.packs.index import Row
+from cauce.kernel.packs.table import CHUNK, LIST
+
+GRACE = 24 * 3600.0
+"""Seconds between the moment when no index names a pack any more, and its removal."""
+
+_SMALL = 8 << 20
+_MANY_SMALL = 8
+"""So many packs of fewer bytes are made one."""
+
+_MANY_INDEXES, _SMALL_INDEX = 32, 16_384
+"""So many indexes of fewer records are made one."""
+
+Numbers = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
+
+
+def remove(
+    blobs: Blobs,
+    view: View,
+    reader: Reader,
+    keys: npt.NDArray[np.uint8],
+    before: float | None,
+) -> int:
+    """Remove objects, and the chunks that no other needs; give how many objects went."""
+    snapshot = view.snapshot()
+    numbers = snapshot.find(keys)
+    gone = np.unique(numbers[numbers >= 0])
+    if before is not None:
+        gone = gone[snapshot.lookup.dates[gone] <= before]
+    if len(gone):
+        write_anew(blobs, view, reader, snapshot, _staying(snapshot, reader, gone))
+    sweep(blobs, view)
+    return len(gone)
+
+
+def _staying(snapshot: Snapshot, reader: Reader, gone: Numbers) -> Marks:
+    """Mark the records that stay: objects that are not removed, and the chunks that they need."""
+    records = snapshot.lookup.table
+    stay: Marks = records["kind"] != CHUNK
+    stay[gone] = False
+    lists = np.flatnonzero(stay & (records["form"] == LIST))
+    for _, data in reader.parts(snapshot, lists):
+        needed = snapshot.find(chunks.parse(data, "a list of chunks").keys())
+        stay[needed[needed >= 0]] = True
+    return stay
+
+
+def write_anew(blobs: Blobs, view: View, reader: Reader, snapshot: Snapshot, stay: Marks) -> None:
+    """Write indexes of the records that stay, and remove all indexes of the snapshot.
+
+    Packs of which less than half stays, and small ones where there are many, are written anew.
+    """
+    moving = stay & _poor(snapshot, stay)[snapshot.lookup.table["pack"]]
+    with Session(blobs, view, reader.bytes_at) as session:
+        unmoved = list(_move(reader, snapshot, np.flatnonzero(moving), session))
+    kept = np.concatenate([np.flatnonzero(stay & ~moving), np.array(unmoved, np.int64)])
+    written = {*session.written, *_write_indexes(blobs, view, snapshot, kept)}
+    blobs.delete([f"index/{name}" for name in snapshot.indexes if name not in written])
+    named = {name for name, _ in view.snapshot().packs}
+    for name, _ in snapshot.packs:
+        if name not in named:
+            blobs.put(f"gone/{name}", b"")
+
+
+def _poor(snapshot: Snapshot, stay: Marks) -> Marks:
+    """Mark the packs that are worth writing anew."""
+    records = snapshot.lookup.table[stay]
+    sizes = np.array([size for _, size in snapshot.packs], np.float64)
+    live = np.bincount(records["pack"], records["length"], minlength=len(sizes))
+    poor: Marks = (live > 0) & (live < sizes / 2)
+    small = (live > 0) & (sizes < _SMALL)
+    return poor | small if small.sum() >= _MANY_SMALL else poor
+
+
+def _move(reader: Reader, snapshot: Snapshot, numbers: Numbers, session: Session) -> Iterator[int]:
+    """Copy entries to new packs under their old dates; give those that are damaged, which stay."""
+    for number, data in reader.parts(snapshot, numbers):
+        record = snapshot.lookup.table[number]
+        key = record["key"].tobytes() + bytes([record["kind"]])
+        if record["form"] != LIST and not _true(key, data):
+            yield number
+            continue
+        date = float(snapshot.lookup.dates[number])
+        session.append(key, data, size=int(record["size"]), form=int(record["form"]), date=date)
+
+
+def _true(key: bytes, data: bytes | memoryview) -> bool:
+    """Tell whether bytes are what their key says."""
+    algorithm, length = ("md5", 16) if key[32] in {table.MD5, table.MD5_DIR} else ("sha256", 32)
+    state = names.hasher(algorithm)
+    state.update(data)
+    return state.digest() == key[:length]
+
+
+def _write_indexes(blobs: Blobs, view: View, snapshot: Snapshot, numbers: Numbers) -> list[str]:
+    """Write indexes that list records where they are, with their dates; give their names."""
+    records, dates = snapshot.lookup.table[numbers], snapshot.lookup.dates[numbers]
+    written = []
+    for start in range(0, len(records), index.MOST):
+        part = records[start : start + index.MOST]
+        pairs = np.stack([part["pack"].astype(np.float64), dates[start : start + index.MOST]])
+        unique, places = np.unique(pairs, axis=1, return_inverse=True)
+        part["pack"] = places.reshape(-1)
+        rows = [
+            Row(name=snapshot.packs[int(pack)][0], size=snapshot.packs[int(pack)][1], date=date)
+            for pack, date in unique.T.tolist()
+        ]
+        data = index.dump(rows, part.tobytes())
+        name = index.name(data)
+        blobs.put(f"index/{name}", data)
+        view.add(name, data)
+        written.append(name)
+    return written
+
+
+def join(blobs: Blobs, view: View) -> None:
+    """Make one index of many small ones, so that a new reader need not ask for each."""
+    if len(_small(view.known())) < _MANY_INDEXES:
+        return
+    latest = view.snapshot()
+    small = _small(latest)
+    if len(small) < _MANY_INDEXES:
+        return
+    part = Snapshot({name: latest.indexes[name] for name in small})
+    every = np.arange(len(part.lookup.table))
+    written = _write_indexes(blobs, view, part, every)
+    blobs.delete([f"index/{name}" for name in small if name not in written])
+    view.snapshot()
+
+
+def _small(snapshot: Snapshot) -> list[str]:
+    return [
+        name for name, (found, _) in snapshot.indexes.items() if len(found.table) < _SMALL_INDEX
+    ]
+
+
+def sweep(blobs: Blobs, view: View) -> None:
+    """Remove packs that no index has named for a day, and mark those that none names now."""
+    marks = {blob.name: blob.modified for blob in blobs.list("gone")}
+    named = {name for name, _ in view.snapshot().packs}
+    before = time.time() - GRACE
+    old: list[str] = []
+    for blob in blobs.list("data"):
+        if blob.name in named:
+            continue
+        if blob.name not in marks:
+            blobs.put(f"gone/{blob.name}", b"")
+        elif marks[blob.name] <= before:
+            old.append(blob.name)
+    blobs.delete([f"data/{name}" for name in old])
+    blobs.delete([f"gone/{name}" for name in marks if name in named or name in old])
