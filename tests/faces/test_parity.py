@@ -83,9 +83,9 @@ def test_examples_are_commands_that_parse(op: Operation):
 
     for line in command.examples(op):
         options, argv = leading(shlex.split(line)[1:])
-        found = command.find(argv[0], argv[1])
+        found, rest = command.spelled(argv[0], argv[1:])
         assert found.group == op.group or found.name == op.name, line
-        command.parse(found, argv[2:], Options())
+        command.parse(found, rest, Options())
         assert options.url == ""
 
 

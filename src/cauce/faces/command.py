@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from cauce.errors import CauceError, Invalid, NotFound
 from cauce.faces import words
-from cauce.faces.cli import EXIT_CODES, Options, enter, unknown
+from cauce.faces.cli import EXIT_CODES, Options, enter, table, unknown, write
 from cauce.kernel import operation
 from cauce.kernel.operation import Operation, Parameter
 
@@ -22,8 +22,10 @@ class Parser(argparse.ArgumentParser):
 
 def main(group: str, verb: str, argv: list[str], options: Options) -> int:
     """Run `cauce GROUP VERB …`."""
-    found = find(group, verb)
-    arguments = parse(found, argv, options)
+    found, rest = spelled(group, [verb, *argv])
+    if found is None:
+        return family(group, verb, asked=bool(rest))
+    arguments = parse(found, rest, options)
     result = run(found, arguments, options)
     show(found, result, options)
     return 0
@@ -38,9 +40,45 @@ def find(group: str, verb: str) -> Operation:
         unknown(verb, sorted(names), f"verb of {group}", f"cauce {group} --help")
 
 
+def spelled(group: str, argv: Sequence[str]) -> tuple[Operation | None, list[str]]:
+    """Find the verb that words begin with; its dashes may be blanks, `remote add`.
+
+    Returns:
+        The operation and the words behind it; None where only the first words of several verbs
+        were given (with `--help`, if that was asked for).
+    """
+    verb, rest = argv[0], list(argv[1:])
+    known = sorted(op.verb.replace("_", "-") for op in operation.of(group))
+    while verb not in known and any(name.startswith(f"{verb}-") for name in known):
+        if not rest or rest[0] in ("-h", "--help"):
+            return None, rest[:1]
+        if not any(f"{name}-".startswith(f"{verb}-{rest[0]}-") for name in known):
+            inner = [name.removeprefix(f"{verb}-") for name in known if name.startswith(f"{verb}-")]
+            words_ = verb.replace("-", " ")
+            unknown(rest[0], inner, f"verb of {group} {words_}", f"cauce {group} {words_} --help")
+        verb = f"{verb}-{rest.pop(0)}"
+    return find(group, verb), rest
+
+
+def family(group: str, verb: str, *, asked: bool) -> int:
+    """Tell what may follow the first words of several verbs."""
+    rows = {
+        name.replace("_", " "): op.doc["summary"].rstrip(".")
+        for op in sorted(operation.of(group), key=lambda op: op.name)
+        if (name := op.verb).startswith(f"{verb.replace('-', '_')}_")
+    }
+    lines = (f"usage: cauce {group} {verb} … [arguments]", "", "verbs:", *table(rows))
+    text = "\n".join((*lines, "", f"See `cauce {group} VERB --help` for arguments and examples."))
+    if asked:
+        print(text)
+        return 0
+    write(text)
+    return 2
+
+
 def option(parameter: Parameter) -> str:
     """Write a parameter as the command line does."""
-    return "--" + parameter.name.replace("_", "-")
+    return "--" + parameter.name.rstrip("_").replace("_", "-")
 
 
 def trailing(op: Operation) -> Parameter | None:
@@ -68,7 +106,7 @@ def parser(op: Operation) -> Parser:
     common.add_argument("--url", dest="_url", metavar="URL", help="work with a server")
     common.add_argument("-h", "--help", action="help", help="print this help")
     for parameter in op.parameters:
-        add(made, parameter)
+        add(made, parameter, op.short.get(parameter.name, ""))
     return made
 
 
@@ -108,7 +146,7 @@ def exit_codes(op: Operation) -> dict[int, str]:
     return dict(sorted(codes.items()))
 
 
-def add(made: argparse.ArgumentParser, parameter: Parameter) -> None:
+def add(made: argparse.ArgumentParser, parameter: Parameter, letter: str = "") -> None:
     """Add one parameter; what is not given stays away from the result."""
     tp = words.plain(parameter.type)
     details: dict[str, Any] = {"help": help_line(parameter), "default": argparse.SUPPRESS}
@@ -133,9 +171,8 @@ def add(made: argparse.ArgumentParser, parameter: Parameter) -> None:
         details |= {"action": "extend", "nargs": "+"}
     if "action" not in details or details["action"] == "extend":
         details.setdefault("metavar", parameter.name.upper())
-    made.add_argument(
-        option(parameter), dest=parameter.name, required=parameter.required, **details
-    )
+    flags = [f"-{letter}", option(parameter)] if letter else [option(parameter)]
+    made.add_argument(*flags, dest=parameter.name, required=parameter.required, **details)
 
 
 def help_line(parameter: Parameter) -> str:

@@ -138,7 +138,7 @@ def section(op: Operation) -> list[str]:
     lines += ["```text", usage(op), "```", ""]
     if op.parameters:
         lines += ["| argument | type | default | |", "|---|---|---|---|"]
-        lines += [argument_row(parameter) for parameter in op.parameters]
+        lines += [argument_row(one, op.short.get(one.name, "")) for one in op.parameters]
         lines.append("")
     for title in ("Returns", "Notes"):
         if op.doc.get(title):
@@ -173,12 +173,13 @@ def usage(op: Operation) -> str:
     return " ".join(parts)
 
 
-def argument_row(parameter: Parameter) -> str:
+def argument_row(parameter: Parameter, letter: str = "") -> str:
     """Write one row of the table of arguments."""
     tp = words.type_name(parameter.type).replace("|", "\\|")
     default = "required" if parameter.required else f"`{parameter.default!r}`"
     text = parameter.help.replace("|", "\\|")
-    return f"| `{parameter.name}` | {tp} | {default} | {text} |"
+    name = f"`{parameter.name}`, `-{letter}`" if letter else f"`{parameter.name}`"
+    return f"| {name} | {tp} | {default} | {text} |"
 
 
 def python_arguments(op: Operation) -> str:

@@ -10,6 +10,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from cauce.errors import NotFound
@@ -38,7 +39,8 @@ class Parameter:
     """One parameter of an operation.
 
     Attributes:
-        name: Name in Python and HTTP; the command line writes `_` as `-`.
+        name: Name in Python and HTTP; the command line writes `_` as `-`, and leaves it out at the
+            end, where it keeps a name apart from a word of Python.
         type: Resolved annotation.
         default: `inspect.Parameter.empty` when it must be given.
         positional: Whether the command line takes it without a name.
@@ -67,6 +69,7 @@ class Operation:
         at_home: Tells whether a call with certain arguments is as if `local`: `data.diff` compares
             versions anywhere, but revisions of git only where the repository is.
         examples: Command lines for the help, without `$`.
+        short: Parameter -> the letter that the command line takes too.
     """
 
     def __init__(
@@ -78,9 +81,11 @@ class Operation:
         local: bool,
         at_home: Callable[[Mapping[str, Any]], bool],
         examples: tuple[str, ...],
+        short: Mapping[str, str],
     ) -> None:
         self.name, self.function, self.role = name, function, role
-        self.local, self.at_home, self.examples = local, at_home, examples
+        self.local, self.at_home = local, at_home
+        self.examples, self.short = examples, short
 
     @property
     def group(self) -> str:
@@ -156,6 +161,7 @@ def operation(
     local: bool = False,
     at_home: Callable[[Mapping[str, Any]], bool] = _nowhere,
     examples: tuple[str, ...] = (),
+    short: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Register a function as an operation.
 
@@ -165,6 +171,7 @@ def operation(
         local: See `Operation.local`.
         at_home: See `Operation.at_home`; it is given the arguments by name, those left out missing.
         examples: See `Operation.examples`.
+        short: See `Operation.short`; only where users of another tool know the letters.
     """
 
     def register(function: F) -> F:
@@ -173,7 +180,13 @@ def operation(
         known = _REGISTRY.get(name)
         assert known is None or known.function.__module__ == function.__module__, name
         _REGISTRY[name] = Operation(
-            name, function, role=role, local=local, at_home=at_home, examples=examples
+            name,
+            function,
+            role=role,
+            local=local,
+            at_home=at_home,
+            examples=examples,
+            short=short,
         )
         return function
 
@@ -185,7 +198,7 @@ def find(name: str) -> Operation:
     group = name.partition(".")[0]
     if group not in MODULES:
         raise NotFound(f"no group of operations {group!r}", hint=f"known: {', '.join(MODULES)}")
-    importlib.import_module(MODULES[group])
+    of(group)
     if name not in _REGISTRY:
         verbs = sorted(other for other in _REGISTRY if other.startswith(f"{group}."))
         raise NotFound(f"no operation {name!r}", hint=f"known: {', '.join(verbs)}")
@@ -198,6 +211,12 @@ def every() -> list[Operation]:
         importlib.import_module(module)
     order = list(MODULES)
     return sorted(_REGISTRY.values(), key=lambda op: (order.index(op.group), op.name))
+
+
+def of(group: str) -> list[Operation]:
+    """Import the module of a group and list its operations."""
+    importlib.import_module(MODULES[group])
+    return registered(group)
 
 
 def registered(group: str) -> list[Operation]:
