@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from cauce import __version__
 from cauce.errors import CauceError, Invalid, NotFound
-from cauce.faces import answers, catalog, objects, openapi, pages, sse, thumbs
+from cauce.faces import answers, catalog, objects, openapi, packs, pages, sse, thumbs
 from cauce.faces.callers import COOKIE, Callers, View, bearer
 from cauce.faces.compat import lfs
 from cauce.faces.guard import LOOPBACK, Guard, broken, log
@@ -63,6 +63,7 @@ def routes() -> Sequence[BaseRoute]:
     return [
         *catalog.ROUTES,
         *objects.ROUTES,
+        *packs.ROUTES,
         *thumbs.ROUTES,
         *sse.ROUTES,
         *lfs.ROUTES,

@@ -12,6 +12,7 @@ from cauce.kernel import wire
 from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectInfo
 from cauce.kernel.operation import Operation
+from cauce.kernel.packs import message
 
 Schema = dict[str, Any]
 
@@ -175,6 +176,7 @@ def _fixed(schemas: Schemas) -> Schema:
             },
         },
         **{f"/api/v1/objects/{name}": _action(name, schemas) for name in _ACTIONS},
+        **_packs(digest, schemas),
         "/api/v1/stream": {
             "get": {
                 "operationId": "stream",
@@ -182,6 +184,49 @@ def _fixed(schemas: Schemas) -> Schema:
                 "parameters": [after],
                 "responses": stream | _refused("401", "422"),
             }
+        },
+    }
+
+
+def _packs(digest: Schema, schemas: Schemas) -> Schema:
+    """Describe packs and chunks, whose bodies docs/format.md describes."""
+    pack: Schema = {message.BYTES: {}}
+    listed: Schema = {"required": True, "content": {message.BYTES: {}}}
+    given = {"200": {"description": "A pack.", "content": pack}, "204": {"description": "None."}}
+    places = {"200": {"description": "Places in the list.", "content": {wire.JSON: {}}}}
+    return {
+        "/api/v1/packs/put": {
+            "post": {
+                "operationId": "packs.put",
+                "summary": "Store the objects of a pack.",
+                "requestBody": {"required": True, "content": pack},
+                "responses": _answers("200", schemas.outgoing[repr(int)], "How many."),
+            }
+        },
+        "/api/v1/packs/get": {
+            "post": {
+                "operationId": "packs.get",
+                "summary": "Read many small objects as a pack, in order, as many as fit.",
+                "requestBody": _body(schemas.incoming[objects.Names]),
+                "responses": given | _refused("401", "422"),
+            }
+        },
+        "/api/v1/packs/lacking": {
+            "post": {
+                "operationId": "packs.lacking",
+                "summary": "Tell which chunks of a list are not here.",
+                "requestBody": listed,
+                "responses": places | _refused("401", "422"),
+            }
+        },
+        "/objects/{digest}/chunks": {
+            "parameters": [digest],
+            "put": {
+                "operationId": "packs.write",
+                "summary": "Store a big object, sent without the chunks that are here.",
+                "requestBody": listed,
+                "responses": _answers("201", schemas.outgoing[repr(objects.Stored)], "Stored."),
+            },
         },
     }
 

@@ -1,21 +1,26 @@
 """The objects of a server: `http://HOST:PORT`, small ones many at a time, large ones streamed."""
 
 import io
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from cauce.errors import Conflict, Damaged, Invalid, NotFound
 from cauce.kernel import digest as names
-from cauce.kernel import objects, wire
+from cauce.kernel import moving, objects, wire
 from cauce.kernel.config import Settings
 from cauce.kernel.connection import Connection
 from cauce.kernel.entities import Digest
-from cauce.kernel.objects import ObjectInfo
+from cauce.kernel.moving import Moved
+from cauce.kernel.objects import ObjectInfo, ObjectStore
+from cauce.kernel.packs import chunks, message
 
 _SMALL = 1 << 20
-_BATCH_BYTES, _BATCH_COUNT = 8 << 20, 500
+_BATCH_BYTES, _BATCH_COUNT = 16 << 20, 20_000
 _ASK = 2000
+_ASK_MANY = 20_000
+_FILES = 1024
 _BLOCK = 4 << 20
 
 
@@ -39,12 +44,12 @@ class HttpStore:
     def put(self, items: Sequence[bytes], *, algorithm: str = "sha256") -> list[Digest]:
         """Store small objects from memory, in order."""
         digests = [names.of(item, algorithm) for item in items]
-        batch = _Batch(self, algorithm)
-        for item in items:
+        batch = _Batch(self)
+        for name, item in zip(digests, items, strict=True):
             if len(item) > _SMALL:
-                self._send(names.of(item, algorithm), item)
+                self._send(name, item)
             else:
-                batch.add(item)
+                batch.add(name, item)
         batch.flush()
         return digests
 
@@ -56,36 +61,85 @@ class HttpStore:
         known = self.has(digests or ())
         wanted = digests if digests is not None else [None] * len(paths)
         found: list[Digest] = []
-        batches = {algorithm: _Batch(self, algorithm) for algorithm in names.ALGORITHMS}
+        batch = _Batch(self)
         try:
             for path, name in zip(paths, wanted, strict=True):
-                found.append(name if name in known else self._put_file(path, name, batches))
+                found.append(name if name in known else self._put_file(path, name, batch))
         finally:
-            for batch in batches.values():
-                batch.flush()
+            batch.flush()
         return found
 
-    def _put_file(self, path: Path, wanted: Digest | None, batches: dict[str, "_Batch"]) -> Digest:
+    def receive(
+        self,
+        source: ObjectStore,
+        digests: Sequence[Digest],
+        *,
+        trust: bool = False,  # noqa: ARG002 - the server hashes anyway, and so must we
+        jobs: int | None = None,
+        moved: Moved | None = None,
+    ) -> None:
+        """Store objects of another store, the small ones many a request; see `kernel.moving`."""
+        names.check(digests)
+        batch = _Batch(self, moved)
+        for start in range(0, len(digests), _FILES):
+            with tempfile.TemporaryDirectory(prefix="cauce-move-") as folder:
+                part = digests[start : start + _FILES]
+                for name, path in moving.files(source, part, Path(folder), jobs):
+                    small = path.stat().st_size <= _SMALL
+                    self._put_file(path, name, batch)
+                    if moved is not None and not small:
+                        moved(name, path.stat().st_size)
+        batch.flush()
+
+    def _put_file(self, path: Path, wanted: Digest | None, batch: "_Batch") -> Digest:
         if path.exists() and not path.is_file():
             raise Invalid(f"{path} is not a regular file")
         algorithm = wanted.partition(":")[0] if wanted else "sha256"
-        changed = Conflict(f"{path} changed while it was read", hint="run the command again")
-        if path.stat().st_size <= _SMALL and not (wanted or "").endswith(".dir"):
+        size = path.stat().st_size
+        if size <= _SMALL:
             data = path.read_bytes()
             found = names.of(data, algorithm)
-            if wanted not in (None, found):
-                raise changed
-            batches[algorithm].add(data)
-            return found
-        (found,) = names.of_file(path, (algorithm,))
-        if wanted is not None and wanted.removesuffix(".dir") != found:
-            raise changed
-        with path.open("rb") as stream:
+            if wanted is not None and not names.same(wanted, found):
+                raise _changed(path)
+            batch.add(wanted or found, data)
+            return wanted or found
+        with path.open("rb", buffering=0) as stream:
+            known = b""
+            if size > chunks.WHOLE:
+                found, known = chunks.listed(stream, algorithm)
+            else:
+                (found,) = names.of_file(path, (algorithm,))
+            if wanted is not None and not names.same(wanted, found):
+                raise _changed(path)
+            stream.seek(0)
             try:
-                self._send(wanted or found, stream)
+                if known:
+                    self._send_chunks(wanted or found, stream, known)
+                else:
+                    self._send(wanted or found, stream)
             except Invalid as error:  # hashed once, sent as something else
-                raise changed from error
+                raise _changed(path) from error
         return wanted or found
+
+    def _send_chunks(self, digest: Digest, stream: BinaryIO, known: bytes) -> None:
+        """Send a big file without the chunks that the server has."""
+        asked = {"content-type": message.BYTES, "accept": wire.PACKED}
+        for again in (True, True, False):
+            with self._connection.send(
+                "POST", "/api/v1/packs/lacking", known, headers=asked
+            ) as reply:
+                lacking = wire.decode(reply.read(), list[int], packed=True)
+            body = message.Body(stream, known, lacking)
+            headers = {"content-type": message.BYTES, "content-length": str(body.length)}
+            try:
+                with self._connection.send(
+                    "PUT", f"/objects/{digest}/chunks", cast("BinaryIO", body), headers=headers
+                ) as reply:
+                    reply.read()
+                return
+            except Conflict:  # a chunk is not what it was, or went since it was asked for
+                if not again:
+                    raise
 
     def _send(self, digest: Digest, body: bytes | BinaryIO) -> None:
         """Stream one object; the server keeps it only when it is what the name says."""
@@ -107,6 +161,34 @@ class HttpStore:
         blocks = _Blocks(self._connection, digest, self.size(digest))
         blocks.seek(start)
         return cast("BinaryIO", io.BufferedReader(blocks, buffer_size=_BLOCK))
+
+    def read_many(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, memoryview | None]]:
+        """Read many small objects in few requests; see `cauce.kernel.moving.read_many`."""
+        left = list(dict.fromkeys(digests))
+        while left:
+            asked = left[:_ASK_MANY]
+            places = {name: place for place, name in enumerate(asked)}
+            given = 0
+            for name, data in self._pack_of(asked):
+                place = places.get(name, -1)
+                if place < given:
+                    raise Damaged(f"{self._connection.url} answers what it was not asked for")
+                yield from ((passed, None) for passed in asked[given:place])
+                yield name, memoryview(data)
+                given = place + 1
+            if not given:
+                yield from ((name, None) for name in asked)
+                given = len(asked)
+            left = left[given:]
+
+    def _pack_of(self, asked: Sequence[Digest]) -> Iterator[tuple[Digest, bytes]]:
+        """Ask for objects at once; those that the server gave come in the order of asking."""
+        body = wire.encode({"digests": list(asked)}, packed=True)
+        kind = {"content-type": wire.PACKED}
+        with self._connection.send("POST", "/api/v1/packs/get", body, headers=kind) as reply:
+            data = reply.read()
+        if data:
+            yield from message.load(io.BytesIO(data), len(data))
 
     def fetch(self, digest: Digest, target: Path) -> None:
         """Write an object to a file, verified, beside-then-rename; parents are made."""
@@ -180,23 +262,30 @@ class HttpStore:
 class _Batch:
     """Small objects on their way, many in one request."""
 
-    def __init__(self, store: HttpStore, algorithm: str) -> None:
-        self._store, self._algorithm = store, algorithm
-        self._items: list[bytes] = []
+    def __init__(self, store: HttpStore, moved: Moved | None = None) -> None:
+        self._store, self._moved = store, moved
+        self._items: dict[Digest, bytes] = {}
         self._bytes = 0
 
-    def add(self, item: bytes) -> None:
+    def add(self, name: Digest, item: bytes) -> None:
         """Take one; sends when there are enough."""
-        self._items.append(item)
+        self._items[name] = item
         self._bytes += len(item)
         if self._bytes >= _BATCH_BYTES or len(self._items) >= _BATCH_COUNT:
             self.flush()
 
     def flush(self) -> None:
         """Send what was taken."""
-        items, self._items, self._bytes = self._items, [], 0
-        if items:
-            self._store._action("put", list[Digest], items=items, algorithm=self._algorithm)
+        items, self._items, self._bytes = self._items, {}, 0
+        if not items:
+            return
+        body = message.dump(items.items())
+        kind = {"content-type": message.BYTES}
+        with self._store._connection.send("POST", "/api/v1/packs/put", body, headers=kind) as reply:
+            reply.read()
+        if self._moved is not None:
+            for name, item in items.items():
+                self._moved(name, len(item))
 
 
 class _Blocks(io.RawIOBase):
@@ -235,6 +324,10 @@ class _Blocks(io.RawIOBase):
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
+
+
+def _changed(path: Path) -> Conflict:
+    return Conflict(f"{path} changed while it was read", hint="run the command again")
 
 
 def damaged(digest: Digest) -> Damaged:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from cauce.errors import MissingExtra
+from cauce.kernel import digest
+from cauce.kernel.entities import Digest
 from cauce.kernel.packs import pack
 from cauce.kernel.packs.table import refusal
 
@@ -19,7 +21,11 @@ WHOLE = 8 << 20
 LEAST, AVERAGE, LONGEST = 1 << 16, 1 << 18, 1 << 20
 """Parameters of the cutter, part of the format, as is its level 2."""
 
+MOST = 16 << 20
+"""Chunks of a list that came in a request."""
+
 _HEAD = struct.Struct("<4sBBHQII")
+HEAD = _HEAD.size
 _MAGIC = b"CLST"
 _CUT = 1
 _ROW = np.dtype([("name", "u1", (32,)), ("length", "<u4")])
@@ -59,6 +65,16 @@ def dump(size: int, rows: bytes | bytearray) -> bytes:
     return _HEAD.pack(_MAGIC, 1, _CUT, 0, size, len(rows) // _ROW.itemsize, 0) + rows
 
 
+def rest(head: bytes, where: str) -> int:
+    """Tell how many bytes of a list follow its first `HEAD` bytes."""
+    if len(head) < HEAD:
+        raise refusal(where, "it is cut off")
+    count = int(_HEAD.unpack(head)[5])
+    if count > MOST:
+        raise refusal(where, f"it has {count} chunks, more than {MOST}")
+    return count * _ROW.itemsize
+
+
 def parse(data: bytes | memoryview, where: str, *, size: int | None = None) -> ChunkList:
     """Read a list of chunks and check its sums.
 
@@ -95,6 +111,18 @@ def cut(stream: BinaryIO) -> Iterator[memoryview]:
     cutter = FastCDC(AVERAGE, min_size=LEAST, max_size=LONGEST, normalized_chunking=2)
     for piece in cutter.cut_stream(stream):
         yield piece.data
+
+
+def listed(stream: BinaryIO, algorithm: str) -> tuple[Digest, bytes]:
+    """Name the rest of a stream, and write the list of its chunks, in one pass."""
+    state = digest.hasher(algorithm)
+    rows = bytearray()
+    size = 0
+    for piece in cut(stream):
+        state.update(piece)
+        rows += row(name(piece), len(piece))
+        size += len(piece)
+    return Digest(f"{algorithm}:{state.hexdigest()}"), dump(size, rows)
 
 
 def name(data: bytes | memoryview) -> bytes:

@@ -24,7 +24,7 @@ LONGEST = (1 << 32) - (1 << 20)
 
 HEAD, TAIL = 8, 8
 _MAGIC, _END = b"CPAK", b"KAPC"
-_HEADER = _MAGIC + b"\1\0\0\0"
+HEADER = _MAGIC + b"\1\0\0\0"
 _TAIL = struct.Struct("<I4s")
 _RECORD = struct.Struct("<32sQIIIBBH")
 _HELD = 1 << 20
@@ -40,6 +40,11 @@ class Source(Protocol):
     def seek(self, offset: int, /) -> int:
         """Go to a place."""
         ...
+
+
+def tail(count: int) -> bytes:
+    """Write the end of a pack."""
+    return _TAIL.pack(count, _END)
 
 
 def record(name: bytes, offset: int, length: int, *, size: int, form: int, row: int = 0) -> bytes:
@@ -61,7 +66,7 @@ class Writer:
         self.size = HEAD
         self.count = 0
         self._stream = path.open("xb", buffering=_HELD)
-        self._stream.write(_HEADER)
+        self._stream.write(HEADER)
         self._table = bytearray()
 
     def fits(self, length: int) -> bool:
@@ -85,7 +90,7 @@ class Writer:
             flush: Whether to wait until the file is on the disk.
         """
         self._stream.write(self._table)
-        self._stream.write(_TAIL.pack(self.count, _END))
+        self._stream.write(tail(self.count))
         self._stream.flush()
         if flush:
             os.fsync(self._stream.fileno())
