@@ -178,8 +178,9 @@ def argument_row(parameter: Parameter, letter: str = "") -> str:
     tp = words.type_name(parameter.type).replace("|", "\\|")
     default = "required" if parameter.required else f"`{parameter.default!r}`"
     text = parameter.help.replace("|", "\\|")
-    name = f"`{parameter.name}`, `-{letter}`" if letter else f"`{parameter.name}`"
-    return f"| {name} | {tp} | {default} | {text} |"
+    if letter:
+        text += f" Short: `-{letter}`."
+    return f"| `{parameter.name}` | {tp} | {default} | {text} |"
 
 
 def python_arguments(op: Operation) -> str:

@@ -56,7 +56,8 @@ def checkout(
     plans: list[_Plan] = []
     if version is None:
         for _, out in status.select(ws, paths):
-            plans.append(_plan(ws, out.path, status.wanted(ws, out), out.isexec, force))
+            if out.cache and (out.md5 or out.files):  # else nothing is known to restore
+                plans.append(_plan(ws, out.path, status.wanted(ws, out), out.isexec, force))
     else:
         plans.append(_plan_version(ws, paths, version, force))
     _require_objects(ws, plans)

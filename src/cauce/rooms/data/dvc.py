@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from cauce.kernel import plugins
 from cauce.kernel.entities import Digest
+
+Level = Literal["system", "global", "repo", "local"]
 
 
 class CloudFile(Protocol):
@@ -117,6 +119,17 @@ class Ignore(Protocol):
 
     def __call__(self, path: str, *, folder: bool) -> bool: ...  # noqa: D102
     def above(self, path: str) -> bool: ...  # noqa: D102
+    def explain(self, path: str, *, folder: bool) -> tuple[str, int, str] | None: ...  # noqa: D102
+
+
+class Document(Protocol):
+    """The text of one config file; see the adapter."""
+
+    def set(self, section: str, option: str, value: str) -> None: ...  # noqa: D102
+    def unset(self, section: str, option: str) -> bool: ...  # noqa: D102
+    def drop(self, section: str) -> list[str]: ...  # noqa: D102
+    def rename(self, section: str, new: str) -> None: ...  # noqa: D102
+    def values(self) -> dict[str, dict[str, str]]: ...  # noqa: D102
 
 
 # Names that stay free where the adapter's classes are declared as functions.
@@ -137,14 +150,31 @@ class Format(Protocol):
     ) -> DvcFile | None: ...
     def write(self, root: Path, path: Path, output: Output) -> None: ...  # noqa: D102
     def write_import(self, root: Path, path: Path, wanted: DvcFile) -> None: ...  # noqa: D102
+    def accept(self, root: Path, path: Path, output: Output) -> None: ...  # noqa: D102
+    def accept_stages(  # noqa: D102
+        self, root: Path, place: str, outputs: Sequence[Output]
+    ) -> None: ...
+    def relocate(  # noqa: D102
+        self, root: Path, old: Path, new: Path, output: Output, path: str
+    ) -> None: ...
     def inside(self, root: Path, base: str, text: str, where: str) -> str: ...  # noqa: D102
     def dump(self, files: Mapping[str, str]) -> bytes: ...  # noqa: D102
     def parse(self, data: bytes) -> dict[str, str]: ...  # noqa: D102
     def name(self, data: bytes) -> Digest: ...  # noqa: D102
     def hide(self, root: Path, path: Path) -> Path | None: ...  # noqa: D102
+    def unhide(self, root: Path, path: Path) -> Path | None: ...  # noqa: D102
     def tracked(self, path: Path) -> bool: ...  # noqa: D102
     def versioned(self, root: Path) -> bool: ...  # noqa: D102
     def remotes(self, root: Path) -> tuple[str, dict[str, dict[str, str]]]: ...  # noqa: D102
+    def edit(self, root: Path, level: Level) -> AbstractContextManager[Document]: ...  # noqa: D102
+    def stored(  # noqa: D102
+        self, root: Path, level: Level, section: str, option: str, value: str
+    ) -> str: ...
+    def levels(self, root: Path) -> dict[Level, Path]: ...  # noqa: D102
+    def each(  # noqa: D102
+        self, root: Path
+    ) -> Iterator[tuple[Level, Path, dict[str, dict[str, str]]]]: ...
+    def no_scm(self, root: Path) -> bool: ...  # noqa: D102
     def load(self, root: Path) -> dict[str, dict[str, str]]: ...  # noqa: D102
     def cache_dir(self, root: Path) -> Path: ...  # noqa: D102
     def locked(self, root: Path) -> AbstractContextManager[None]: ...  # noqa: D102
@@ -163,6 +193,7 @@ class Format(Protocol):
         legacy: bool = False,
         remote: str = "",
         push: bool = True,
+        stage: str = "",
     ) -> Output: ...
     def Repository(  # noqa: D102, N802
         self,

@@ -27,15 +27,16 @@ def select(ws: Workspace, paths: Sequence[Path]) -> list[tuple[str, dvc.Output]]
     chosen: dict[str, tuple[str, dvc.Output]] = {}
     for path in paths:
         place = worktree.locate(ws, path)
-        beside = root / (place if place.endswith(".dvc") else f"{place}.dvc")
+        named = place.endswith((".dvc", "dvc.yaml"))
+        beside = root / (place if named else f"{place}.dvc")
         if beside.is_file():
             read = format.read(root, beside)
             found = [(read.path, out) for out in read.outs]
-            if not place.endswith(".dvc"):
+            if not named:
                 found = [pair for pair in found if pair[1].path == place]
         else:
             every = _every(ws) if every is None else every
-            found = [pair for pair in every if pair[1].path.startswith(f"{place}/")]
+            found = [pair for pair in every if f"{pair[1].path}/".startswith(f"{place}/")]
         if not found:
             raise NotFound(
                 f"{place} is not versioned", hint="`cauce data status` lists what is, add it first"
@@ -126,5 +127,5 @@ def _one(ws: Workspace, file: str, out: dvc.Output, known: dict[str, str]) -> Ou
             Change(path=worktree.shown(out.path, rel), change=changes[rel])
             for rel in sorted(changes)[:_SAMPLE]
         ),
-        missing=len(needed) - len(ws.objects.has(needed)),
+        missing=len(needed) - len(ws.objects.has(needed)) if out.cache else 0,
     )

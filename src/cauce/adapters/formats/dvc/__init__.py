@@ -4,7 +4,8 @@ Written from the format as an unmodified DVC 3 reads and writes it (docs/data.md
 `plugins.load("formats", "dvc")`; packages for YAML and patterns load when first needed.
 """
 
-from cauce.adapters.formats.dvc.config import cache_dir, create, load, no_scm
+from cauce.adapters.formats.dvc.config import cache_dir, create, each, levels, load, no_scm
+from cauce.adapters.formats.dvc.editing import edit, stored
 from cauce.adapters.formats.dvc.entities import (
     CloudFile,
     Dependency,
@@ -13,13 +14,13 @@ from cauce.adapters.formats.dvc.entities import (
     Repository,
 )
 from cauce.adapters.formats.dvc.files import interpret, read, read_text
-from cauce.adapters.formats.dvc.gitignore import hide, tracked, versioned
+from cauce.adapters.formats.dvc.gitignore import hide, tracked, unhide, versioned
 from cauce.adapters.formats.dvc.ignore import Ignore, find
 from cauce.adapters.formats.dvc.lock import locked
 from cauce.adapters.formats.dvc.paths import inside
 from cauce.adapters.formats.dvc.remotes import remotes
 from cauce.adapters.formats.dvc.tree import dump, name, parse
-from cauce.adapters.formats.dvc.writing import write, write_import
+from cauce.adapters.formats.dvc.writing import accept, accept_stages, relocate, write, write_import
 
 __all__ = [
     "CloudFile",
@@ -28,13 +29,18 @@ __all__ = [
     "Ignore",
     "Output",
     "Repository",
+    "accept",
+    "accept_stages",
     "cache_dir",
     "create",
     "dump",
+    "each",
+    "edit",
     "find",
     "hide",
     "inside",
     "interpret",
+    "levels",
     "load",
     "locked",
     "name",
@@ -42,8 +48,11 @@ __all__ = [
     "parse",
     "read",
     "read_text",
+    "relocate",
     "remotes",
+    "stored",
     "tracked",
+    "unhide",
     "versioned",
     "write",
     "write_import",

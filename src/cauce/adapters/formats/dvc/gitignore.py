@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from cauce.adapters.formats.dvc import config
+from cauce.adapters.formats.dvc.writing import replace
 
 _SPECIAL = re.compile(r"([\\\[\]!*#?])")
 
@@ -51,7 +52,35 @@ def hide(root: Path, path: Path) -> Path | None:
         before = file.read_bytes()
     except FileNotFoundError:
         before = b""
-    line = "/" + _SPECIAL.sub(r"\\\1", path.name) + "\n"
+    line = _line(path.name) + "\n"
     with file.open("ab") as out:
         out.write((b"" if before.endswith(b"\n") or not before else b"\n") + line.encode())
     return file
+
+
+def unhide(root: Path, path: Path) -> Path | None:
+    """Take the line of a path out of the `.gitignore` beside it; an empty file goes.
+
+    Returns:
+        The `.gitignore` that was changed or removed, or None.
+    """
+    file = path.parent / ".gitignore"
+    if config.no_scm(root) or not file.is_file():
+        return None
+    lines = file.read_bytes().splitlines(keepends=True)
+    own = {_line(path.name).encode(), f"/{path.name}".encode()}
+    kept = [line for line in lines if line.rstrip(b"\r\n") not in own]
+    if len(kept) == len(lines):
+        return None
+    if any(line.strip() for line in kept):
+        replace(file, b"".join(kept).decode("utf-8", "surrogateescape"))
+    else:
+        file.unlink()
+    return file
+
+
+def _line(name: str) -> str:
+    """Write a name as git's pattern for it alone; a blank at its end would be cut otherwise."""
+    escaped = _SPECIAL.sub(r"\\\1", name)
+    stem = escaped.rstrip(" ")
+    return "/" + stem + "\\ " * (len(escaped) - len(stem))

@@ -59,6 +59,44 @@ class Ignore:
         parts = path.split("/")
         return any(self("/".join(parts[:end]), folder=True) for end in range(1, len(parts) + 1))
 
+    def explain(self, path: str, *, folder: bool) -> tuple[str, int, str] | None:
+        """Name the pattern that decides about a path, or about a folder above it.
+
+        Args:
+            path: Relative to the root, POSIX.
+            folder: Whether it is a folder.
+
+        Returns:
+            `.dvcignore` relative to the root, line, pattern; the file is empty and the line 0 where
+            DVC always ignores it. None when no pattern says anything.
+        """
+        parts = path.split("/")
+        found = None
+        for end in range(1, len(parts) + 1):
+            here = "/".join(parts[:end])
+            inner = end < len(parts)
+            found = self._reason(here, folder=inner or folder)
+            if found is not None and not found[2].startswith("!"):
+                return found
+        return found
+
+    def _reason(self, path: str, *, folder: bool) -> tuple[str, int, str] | None:
+        """Name the pattern that decides about exactly this path."""
+        parent, _, base = path.rpartition("/")
+        if base in _ALWAYS:
+            return "", 0, base if base == ".git" else f"{base}/"
+        while True:
+            spec = self._spec(parent)
+            if spec is not None:
+                below = path[len(parent) + 1 :] if parent else path
+                index = spec.check_file(below + "/" if folder else below).index
+                if index is not None:
+                    number, pattern = _patterns(self._text(parent) or "")[index]
+                    return f"{parent}/.dvcignore" if parent else ".dvcignore", number, pattern
+            if not parent:
+                return None
+            parent = parent.rpartition("/")[0]
+
     def _spec(self, folder: str) -> "GitIgnoreSpec | None":
         """Read the patterns of one folder, once."""
         if folder not in self._specs:
@@ -76,8 +114,7 @@ class Ignore:
             raise Invalid(f"{path} cannot be read: {error}") from error
 
     def _parse(self, folder: str, text: str) -> "GitIgnoreSpec | None":
-        lines = [line.strip() for line in text.splitlines()]
-        lines = [line for line in lines if line and not line.startswith("#")]
+        lines = [pattern for _, pattern in _patterns(text)]
         if not lines:
             return None
         from pathspec import GitIgnoreSpec  # late: most projects have no pattern
@@ -86,6 +123,12 @@ class Ignore:
             return GitIgnoreSpec.from_lines(lines)
         except ValueError as error:
             raise Invalid(f"{self.root / folder}/.dvcignore: {error}") from error
+
+
+def _patterns(text: str) -> list[tuple[int, str]]:
+    """List the patterns of a file with their lines; DVC strips both ends."""
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]
 
 
 def find(root: Path) -> Iterator[Path]:

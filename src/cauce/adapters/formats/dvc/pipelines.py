@@ -1,18 +1,18 @@
 """`dvc.yaml` and `dvc.lock`: what stages make is tracked data."""
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from cauce.adapters.formats.dvc import items, nodes, templates
+from cauce.adapters.formats.dvc import items, nodes, templates, writing
 from cauce.adapters.formats.dvc.entities import LOCK, DvcFile, Output
 from cauce.adapters.formats.dvc.nodes import Node, at, mapping
 from cauce.adapters.formats.dvc.paths import inside
 from cauce.adapters.formats.dvc.templates import Context, Reader
-from cauce.errors import Invalid
+from cauce.errors import Conflict, Invalid
 
 _TOP = frozenset("stages vars params metrics plots artifacts datasets".split())
 _STAGE = frozenset(
@@ -146,3 +146,41 @@ def _locked(place: str, reader: Reader) -> dict[str, dict[str, dict[str, Node]]]
         rows = [mapping(item, place, _ITEM) for item in nodes.items(outs, place)]
         found[name] = {nodes.text(row.get("path"), place): row for row in rows}
     return found
+
+
+def accept(root: Path, place: str, outputs: Sequence[Output]) -> None:
+    """Change the sums of outputs in the lock beside a `dvc.yaml`; the rest of it stays.
+
+    Args:
+        root: Project folder.
+        place: The `dvc.yaml`, relative to the project.
+        outputs: What the lock says from now on; each names its stage.
+
+    Raises:
+        Conflict: The lock does not know a stage: it never ran.
+    """
+    path = (root / place).with_name(LOCK)
+    body = writing.load(path) if path.exists() else {}
+    stages = body.get("stages", {}) if "schema" in body or not body else body
+    for output in outputs:
+        item = _row(stages.get(output.stage, {}), root, path, output)
+        if item is None:
+            raise Conflict(
+                f"{path} does not know {output.path} of stage {output.stage}",
+                hint=f"run it once: dvc repro {output.stage}",
+            )
+        sums = writing.sums(output)
+        ordered = {key: sums[key] for key in ("hash", *sums) if key in sums}
+        writing.update(item, ordered)
+    writing.save(path, body)
+
+
+def _row(stage: Any, root: Path, path: Path, output: Output) -> Any:
+    """Find the item of a lock that is about an output: the shortest path that ends its own."""
+    folder = path.parent.relative_to(root).as_posix()
+    for item in stage.get("outs", ()):
+        written = posixpath.normpath(str(item.get("path", "")))
+        own = posixpath.relpath(output.path, folder)
+        if own == written or own.endswith(f"/{written.lstrip('./')}"):
+            return item
+    return None

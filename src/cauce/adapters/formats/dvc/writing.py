@@ -4,7 +4,7 @@ import io
 import json
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def write(root: Path, path: Path, output: Output) -> None:
     index = which(known, output)
     body = load(path)
     if known.outs:
-        _update(body["outs"][index], _sums(output))
+        update(body["outs"][index], sums(output))
     else:
         body["outs"] = [_fresh(output, path.name.removesuffix(".dvc"))]
     return save(path, body)
@@ -75,7 +75,7 @@ def write_import(root: Path, path: Path, wanted: DvcFile) -> None:
         body = load(path)
         _replace_deps(body, deps)
         if known.outs:
-            _update(body["outs"][index], _sums(output))
+            update(body["outs"][index], sums(output))
     if not body.get("outs"):
         folder = posixpath.join(posixpath.dirname(wanted.path), wanted.wdir or ".")
         body["outs"] = [_fresh(output, posixpath.relpath(output.path, posixpath.normpath(folder)))]
@@ -87,23 +87,58 @@ def write_import(root: Path, path: Path, wanted: DvcFile) -> None:
     save(path, body)
 
 
-def refresh(path: Path, change: Mapping[str, Any]) -> None:
-    """Change keys of the first output of a file in place; None takes a key away.
+def accept(root: Path, path: Path, output: Output) -> None:
+    """Change the sums of one output of a `.dvc` file, also of an import.
 
     Args:
+        root: Project folder.
         path: The `.dvc` file.
-        change: Key -> value.
+        output: What it says from now on.
     """
+    index = which(read(root, path), output)
     body = load(path)
-    item = body["outs"][0]
-    for key, value in change.items():
-        if value is None:
-            item.pop(key, None)
-        elif item.get(key) != value:
-            item[key] = value
+    update(body["outs"][index], sums(output))
+    _seal(body)
+    save(path, body)
+
+
+def accept_stages(root: Path, place: str, outputs: Sequence[Output]) -> None:
+    """Change the sums of outputs of stages in the `dvc.lock` beside a `dvc.yaml`."""
+    from cauce.adapters.formats.dvc import pipelines  # late: many projects have no stages
+
+    pipelines.accept(root, place, outputs)
+
+
+def relocate(root: Path, old: Path, new: Path, output: Output, path: str) -> None:
+    """Let an output have another place: its file is written anew, comments and all come along.
+
+    Args:
+        root: Project folder.
+        old: The `.dvc` file now; it is removed when it is another than the new one.
+        new: The `.dvc` file from now on.
+        output: The output as `old` names it.
+        path: Its place from now on, relative to the project.
+    """
+    index = which(read(root, old), output)
+    body = load(old)
+    body.pop("wdir", None)
+    folder = new.parent.relative_to(root).as_posix()
+    body["outs"][index]["path"] = posixpath.relpath(path, folder)
+    for dep in body.get("deps", ()) if old.parent != new.parent else ():
+        place = str(dep.get("path", ""))
+        if "repo" not in dep and "://" not in place and not place.startswith("/"):
+            real = posixpath.normpath(posixpath.join(old.parent.as_posix(), place))
+            dep["path"] = posixpath.relpath(real, new.parent.as_posix())
+    _seal(body)
+    save(new, body)
+    if old != new:
+        old.unlink()
+
+
+def _seal(body: Any) -> None:
+    """Bring the sum of an import up to date."""
     if "md5" in body:
         body["md5"] = checksum(body)
-    save(path, body)
 
 
 def checksum(body: Mapping[str, Any]) -> str:
@@ -165,18 +200,18 @@ def _replace_deps(body: Any, deps: list[dict[str, Any]]) -> None:
         return
     for item, dep in zip(known, deps, strict=True):
         repo = dep.pop("repo", None)
-        _update(item, dep)
+        update(item, dep)
         if repo is None:
             item.pop("repo", None)
         elif "repo" in item:
             for key in set(item["repo"]) - set(repo):
                 del item["repo"][key]
-            _update(item["repo"], repo)
+            update(item["repo"], repo)
         else:
             item["repo"] = repo
 
 
-def _sums(output: Output) -> dict[str, Any]:
+def sums(output: Output) -> dict[str, Any]:
     """Give the keys that describe the bytes, in DVC's order."""
     found: dict[str, Any] = {"md5": output.md5} if output.md5 else {}
     found |= _sizes(output)
@@ -210,7 +245,7 @@ def _file(item: CloudFile) -> dict[str, Any]:
 
 def _fresh(output: Output, path: str) -> dict[str, Any]:
     """Give a new item, its keys in DVC's order."""
-    found = _sums(output)
+    found = sums(output)
     late: dict[str, Any] = {key: found.pop(key) for key in ("files", "cloud") if key in found}
     notes: dict[str, Any] = {
         "desc": output.desc,
@@ -250,7 +285,7 @@ def _dependency(dep: Dependency) -> dict[str, Any]:
     return found
 
 
-def _update(item: Any, wanted: Mapping[str, Any]) -> None:
+def update(item: Any, wanted: Mapping[str, Any]) -> None:
     """Change what differs, append what is new, drop what no longer holds."""
     for key in [key for key in item if key in _SAID and key not in wanted]:
         del item[key]
