@@ -375,6 +375,36 @@ def test_room_is_freed_a_day_after_the_removal(store, blobs):
     assert PackedStore(blobs).get(keep) == b"k" * 1000
 
 
+def test_what_was_removed_can_be_brought_back_for_a_day(store, blobs, tmp_path):
+    data = big(tmp_path, 12 << 20)
+    names = store.put([b"k" * 1000, b"g" * 9000, data])
+    store.delete(names[1:])
+    absent = digest.of(b"never there")
+    other = PackedStore(blobs)
+    assert other.restore([*names, absent]) == 2
+    assert other.restore(names) == 0
+    blobs.age(DAY + 1, "gone")
+    other.delete([])
+    for reader in (store, PackedStore(blobs)):
+        assert [reader.get(name) for name in names] == [b"k" * 1000, b"g" * 9000, data]
+    store.delete(names[1:])
+    blobs.age(DAY + 1, "gone")
+    store.delete([])
+    assert store.restore(names[1:]) == 0
+
+
+def test_packs_alone_are_enough_to_find_everything_again(store, blobs, tmp_path):
+    data = big(tmp_path, 12 << 20)
+    names = store.put([b"one", b"two", data])
+    for name in blobs.names("index"):
+        del blobs.blobs[f"index/{name}"]
+    blobs.put(f"data/{'00' * 32}", b"no pack")
+    again = PackedStore(blobs)
+    assert again.has(names) == set()
+    assert again.restore(names) == 3
+    assert [again.get(name) for name in names] == [b"one", b"two", data]
+
+
 def test_a_pack_of_a_killed_writer_goes_a_day_after_it_was_noticed(store, blobs):
     blobs.put(f"data/{'00' * 32}", b"left behind")
     blobs.age(5 * DAY, "data")

@@ -248,6 +248,24 @@ class Reader:
         )
 
 
+class Ranges:
+    """A blob that is read where it is looked at."""
+
+    def __init__(self, blobs: Blobs, key: str) -> None:
+        self._blobs, self._key, self._at = blobs, key, 0
+
+    def seek(self, offset: int, /) -> int:
+        """Go to a place."""
+        self._at = offset
+        return offset
+
+    def read(self, size: int, /) -> bytes:
+        """Read from there."""
+        data = self._blobs.get_range(self._key, self._at, size)
+        self._at += len(data)
+        return data
+
+
 class _Stream(io.RawIOBase):
     """A file to read from, made of pieces."""
 

@@ -5,17 +5,19 @@ Safe beside writers and readers, and when killed anywhere; docs/format.md says w
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 
 from cauce.adapters.stores.packed.blobs import Blobs
-from cauce.adapters.stores.packed.reading import Reader
+from cauce.adapters.stores.packed.reading import Ranges, Reader
 from cauce.adapters.stores.packed.view import Snapshot, View
 from cauce.adapters.stores.packed.writing import Session
+from cauce.errors import Damaged, NotFound
 from cauce.kernel import digest as names
-from cauce.kernel.packs import chunks, index, table
-from cauce.kernel.packs.index import Row
+from cauce.kernel.packs import chunks, index, pack, table
+from cauce.kernel.packs.index import Index, Row
 from cauce.kernel.packs.table import CHUNK, LIST
 
 GRACE = 24 * 3600.0
@@ -80,6 +82,45 @@ def write_anew(blobs: Blobs, view: View, reader: Reader, snapshot: Snapshot, sta
             blobs.put(f"gone/{name}", b"")
 
 
+def restore(blobs: Blobs, view: View, reader: Reader, keys: npt.NDArray[np.uint8]) -> int:
+    """List removed objects again whose packs are still there; give how many came back.
+
+    The tables of all packs are read, two requests each.
+    """
+    snapshot = view.snapshot()
+    wanted = np.unique(keys[snapshot.find(keys) < 0], axis=0)
+    found = _all_packs(blobs)
+    numbers = found.find(wanted)
+    numbers = numbers[numbers >= 0]
+    come: list[Numbers] = []
+    for number, place in zip(numbers.tolist(), found.places(numbers), strict=True):
+        needed = np.array([number], np.int64)
+        if place.form == LIST:
+            parts = chunks.parse(reader.bytes_at(place), "a list of chunks").keys()
+            missing = parts[snapshot.find(parts) < 0]
+            needed = np.concatenate([found.find(missing), needed])
+        if (needed >= 0).all():
+            come.append(needed)
+    if come:
+        with Session(blobs, view, reader.bytes_at) as session:
+            every = np.concatenate(come)
+            for number, place in zip(every.tolist(), found.places(every), strict=True):
+                session.list_at(_key(found.lookup.table[number]), place)
+    return len(come)
+
+
+def _all_packs(blobs: Blobs) -> Snapshot:
+    """Give what all packs hold by their own tables, as if there were an index for each."""
+    indexes: dict[str, tuple[Index, float]] = {}
+    for blob in blobs.list("data"):
+        source = Ranges(blobs, f"data/{blob.name}")
+        with suppress(Damaged, NotFound):
+            found = pack.read_table(source, blob.size, f"the pack {blob.name} of {blobs.url}")
+            row = Row(name=blob.name, size=blob.size)
+            indexes[blob.name] = (Index(rows=(row,), table=found), blob.modified)
+    return Snapshot(indexes)
+
+
 def _poor(snapshot: Snapshot, stay: Marks) -> Marks:
     """Mark the packs that are worth writing anew."""
     records = snapshot.lookup.table[stay]
@@ -94,12 +135,17 @@ def _move(reader: Reader, snapshot: Snapshot, numbers: Numbers, session: Session
     """Copy entries to new packs under their old dates; give those that are damaged, which stay."""
     for number, data in reader.parts(snapshot, numbers):
         record = snapshot.lookup.table[number]
-        key = record["key"].tobytes() + bytes([record["kind"]])
+        key = _key(record)
         if record["form"] != LIST and not _true(key, data):
             yield number
             continue
         date = float(snapshot.lookup.dates[number])
         session.append(key, data, size=int(record["size"]), form=int(record["form"]), date=date)
+
+
+def _key(record: np.void) -> bytes:
+    key: bytes = record["key"].tobytes() + bytes([record["kind"]])
+    return key
 
 
 def _true(key: bytes, data: bytes | memoryview) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from cauce.adapters.stores.packed.blobs import Blobs, FolderBlobs, MemoryBlobs
 from cauce.adapters.stores.packed.reading import Reader
-from cauce.adapters.stores.packed.removal import join, remove
+from cauce.adapters.stores.packed.removal import join, remove, restore
 from cauce.adapters.stores.packed.view import Place, View
 from cauce.adapters.stores.packed.writing import Session
 from cauce.errors import Invalid
@@ -199,6 +199,14 @@ class PackedStore:
         wanted = list(dict.fromkeys(digests))
         keys = table.keys(wanted)
         return remove(self._blobs, self._view, self._reader, keys, before)
+
+    def restore(self, digests: Iterable[Digest]) -> int:
+        """Bring back objects that were removed in the last 24 hours; give how many came.
+
+        Also those whose indexes were lost: packs say themselves what they hold.
+        """
+        keys = table.keys(dict.fromkeys(digests))
+        return restore(self._blobs, self._view, self._reader, keys)
 
     def close(self) -> None:
         """Hold nothing open between calls, so there is nothing to release."""
