@@ -23,6 +23,11 @@ def check(merged: Config, files: Sequence[Path]) -> None:
                 f"{_line(files, section, '')}there is no section [{section[:80]}]",
                 hint=f"known: {known}",
             )
+        if kind == "remote" and options and "url" not in options:
+            raise Invalid(
+                f"{_line(files, section, '')}[{section}] has no url",
+                hint=f"cauce data remote add -f {name} URL",
+            )
         kinds = schema.known(kind, options.get("url", ""))
         for option, value in options.items():
             fault = schema.fault(kinds, option, value)

@@ -157,11 +157,19 @@ def find(root: Path) -> Iterator[Path]:
                     below.append(path)
             elif (
                 (item.name.endswith(".dvc") or item.name == PIPELINE)
-                and item.is_file()
+                and _is_file(item)
                 and not ignored(path, folder=False)
             ):
                 yield root / path
         stack.extend(reversed(below))
+
+
+def _is_file(item: "os.DirEntry[str]") -> bool:
+    """Tell whether it is a file, or a link to one; a loop of links is none."""
+    try:
+        return item.is_file()
+    except OSError:
+        return False
 
 
 def _made(root: Path, place: str) -> set[str]:
