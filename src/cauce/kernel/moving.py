@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 
 from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectStore
@@ -82,6 +82,22 @@ def read_many(
         yield from source.read_many(digests)
     else:
         yield from ((name, None) for name in digests)
+
+
+def open_near(source: ObjectStore, name: Digest, near: ObjectStore, *, start: int = 0) -> BinaryIO:
+    """Open an object for streaming; what another store holds of it is read there.
+
+    Args:
+        source: Where it is.
+        name: Its digest.
+        near: A store whose objects are at hand, older versions of this one perhaps.
+        start: First byte.
+
+    Returns:
+        A stream whose bytes are not verified.
+    """
+    better: Callable[..., BinaryIO] | None = getattr(source, "open_near", None)
+    return source.open(name, start=start) if better is None else better(name, near, start=start)
 
 
 def files(

@@ -103,6 +103,12 @@ class Around:
 
         return moving.read_many(self._inner, digests)
 
+    def open_near(self, digest: Digest, near: ObjectStore, *, start: int = 0) -> BinaryIO:
+        """Open an object; what a near store holds of it is read there (`kernel.moving`)."""
+        from cauce.kernel import moving  # late: few commands move objects
+
+        return self._call("open", lambda: moving.open_near(self._inner, digest, near, start=start))
+
     def close(self) -> None:
         """Release the store inside."""
         self._inner.close()

@@ -39,7 +39,7 @@ def receive(
         os.makedirs(beside, exist_ok=True)
 
         def one(name: Digest) -> tuple[Digest, str, int]:
-            return (name, *_download(source, name, beside))
+            return (name, *_download(store, source, name, beside))
 
         alone = []
         for name, data in moving.read_many(source, digests):
@@ -118,7 +118,7 @@ def _verified(source: LocalStore, name: Digest, origin: int, target: int, size: 
     return done
 
 
-def _download(source: ObjectStore, name: Digest, beside: str) -> tuple[str, int]:
+def _download(store: LocalStore, source: ObjectStore, name: Digest, beside: str) -> tuple[str, int]:
     """Bring an object into a file of its own, which a broken connection leaves for the next try."""
     with _partial(f"{beside}/part-{name.replace(':', '-')}") as (file, descriptor):
         for again in (True, False):
@@ -128,7 +128,7 @@ def _download(source: ObjectStore, name: Digest, beside: str) -> tuple[str, int]
                 state.update(data)
                 size += len(data)
             resumed = size > 0
-            with source.open(name, start=size) as stream:
+            with moving.open_near(source, name, store, start=size) as stream:
                 while data := stream.read(_CHUNK):
                     state.update(data)
                     local._write(descriptor, data)

@@ -1,8 +1,9 @@
 """Objects out of packs and chunks: few large ranges instead of many small ones, all verified."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +17,15 @@ from cauce.errors import Damaged, NotFound
 from cauce.kernel import digest as names
 from cauce.kernel import objects
 from cauce.kernel.entities import Digest
+from cauce.kernel.objects import ObjectStore
 from cauce.kernel.packs import chunks, table
 from cauce.kernel.packs.chunks import ChunkList
 from cauce.kernel.packs.table import LIST
 
 T = TypeVar("T")
+
+_LOOKED_AT, _BASES = 64, 4
+"""Objects of nearly the same size that are looked for at hand, and how many are made use of."""
 
 GAP = 512 << 10
 """Bytes that are read for nothing rather than asking twice."""
@@ -43,6 +48,25 @@ class Range(Struct, frozen=True):
     start: int
     length: int
     parts: tuple[tuple[int, int, int], ...]
+
+
+class Local(Struct, frozen=True):
+    """A chunk that a file of this machine should hold.
+
+    Attributes:
+        path: The file.
+        start: First byte in it.
+        name: sha256 of the chunk.
+        place: Where it lies in the packs, should the file be another by now.
+    """
+
+    path: Path
+    start: int
+    name: bytes
+    place: Place
+
+
+S = TypeVar("S", bound=Range | Local)
 
 
 def ranges(places: Iterable[tuple[int, Place]], *, gap: int = GAP) -> Iterator[Range]:
@@ -152,7 +176,9 @@ class Reader:
                 hint="store it again from where its bytes still are",
             ) from error
 
-    def _pieces(self, digest: Digest, place: Place, start: int = 0) -> Iterator[bytes | memoryview]:
+    def _pieces(
+        self, digest: Digest, place: Place, start: int = 0, near: ObjectStore | None = None
+    ) -> Iterator[bytes | memoryview]:
         """Read an object's bytes from an offset, piece by piece."""
         if place.form != LIST:
             yield self.bytes_at(place)[start:]
@@ -163,11 +189,62 @@ class Reader:
         while first < len(lengths) and skip >= lengths[first]:
             skip -= lengths[first]
             first += 1
-        for span, data in self._answers(ranges(self._chunks(digest, known, first), gap=0)):
+        places = self._chunks(digest, known, first)
+        here = {} if near is None else self._near(digest, place, near)
+        for span, data in self._answers(self._spans(known, first, places, here)):
             assert data is not None
-            for _, offset, length in span.parts:
-                yield memoryview(data)[offset - span.start + skip :][: length - skip]
+            whole = memoryview(data)
+            if isinstance(span, Local):
+                yield whole[skip:]
                 skip = 0
+                continue
+            for _, offset, length in span.parts:
+                yield whole[offset - span.start + skip :][: length - skip]
+                skip = 0
+
+    def _spans(
+        self,
+        known: ChunkList,
+        first: int,
+        places: Iterable[tuple[int, Place]],
+        here: Mapping[bytes, tuple[Path, int]],
+    ) -> Iterator[Range | Local]:
+        """Say where to read an object's chunks, in order; those in packs are joined."""
+        if not here:
+            yield from ranges(places, gap=0)
+            return
+        far: list[tuple[int, Place]] = []
+        for number, place in places:
+            name = known.names[first + number].tobytes()
+            if name not in here:
+                far.append((number, place))
+                continue
+            yield from ranges(far, gap=0)
+            far = []
+            yield Local(*here[name], name, place)
+        yield from ranges(far, gap=0)
+
+    def _near(
+        self, digest: Digest, place: Place, near: ObjectStore
+    ) -> dict[bytes, tuple[Path, int]]:
+        """Find chunks in files of a near store: those of objects of about the same size."""
+        found, _ = self._view.known().objects()
+        found = found[(found["form"] == LIST) & (found["size"] < place.size * 2 + chunks.WHOLE)]
+        distance = np.abs(found["size"].astype(np.float64) - place.size)
+        names_ = table.digests(found[np.argsort(distance, kind="stable")[:_LOOKED_AT]])
+        there = near.has(name for name in names_ if name != digest)
+        here: dict[bytes, tuple[Path, int]] = {}
+        for name in [name for name in names_ if name in there][:_BASES]:
+            path = near.path(name)
+            if path is None:
+                continue
+            with suppress(NotFound, Damaged):
+                known = self.chunk_list(name, self.find(name))
+                ends = np.cumsum(known.lengths, dtype=np.int64)
+                starts = (ends - known.lengths).tolist()
+                for chunk, start in zip(known.names, starts, strict=True):
+                    here.setdefault(chunk.tobytes(), (path, start))
+        return here
 
     def parts(
         self, snapshot: Snapshot, numbers: npt.NDArray[np.int64]
@@ -203,8 +280,8 @@ class Reader:
         return enumerate(snapshot.places(numbers))
 
     def _answers(
-        self, spans: Iterable[Range], *, lost: Any = NotFound
-    ) -> Iterator[tuple[Range, bytes | None]]:
+        self, spans: Iterable[S], *, lost: Any = NotFound
+    ) -> Iterator[tuple[S, bytes | None]]:
         """Ask for ranges, several at a time, and give the answers in order.
 
         Args:
@@ -212,7 +289,7 @@ class Reader:
             lost: None: give None for what is not there; else let `NotFound` out.
         """
         with ThreadPoolExecutor(self._blobs.lanes) as pool:
-            asked: list[tuple[Range, Future[bytes | None]]] = []
+            asked: list[tuple[S, Future[bytes | None]]] = []
             try:
                 for span in spans:
                     asked.append((span, pool.submit(self._range, span, lost is None)))
@@ -223,7 +300,9 @@ class Reader:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _range(self, span: Range, forgive: bool) -> bytes | None:
+    def _range(self, span: Range | Local, forgive: bool) -> bytes | None:
+        if isinstance(span, Local):
+            return self._local(span)
         if not span.length:
             return b""
         try:
@@ -234,10 +313,21 @@ class Reader:
             raise
         return data
 
-    def open(self, digest: Digest, start: int) -> io.BufferedReader:
+    def _local(self, span: Local) -> bytes:
+        """Read a chunk from a file, or from its pack when the file has other bytes."""
+        with suppress(OSError), span.path.open("rb", buffering=0) as stream:
+            stream.seek(span.start)
+            data = stream.read(span.place.length)
+            if chunks.name(data) == span.name:
+                return data
+        return self.bytes_at(span.place)
+
+    def open(
+        self, digest: Digest, start: int, near: ObjectStore | None = None
+    ) -> io.BufferedReader:
         """Open an object for streaming from an offset; bytes are not verified."""
         place = self.find(digest)
-        pieces = self._pieces(digest, place, start) if start < place.size else iter(())
+        pieces = self._pieces(digest, place, start, near) if start < place.size else iter(())
         return io.BufferedReader(_Stream(pieces), 1 << 18)
 
     def _damaged(self, digest: Digest) -> Damaged:

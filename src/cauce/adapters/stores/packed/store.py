@@ -128,6 +128,10 @@ class PackedStore:
         """Open an object for streaming from an offset; bytes are not verified."""
         return self._reader.open(digest, start)
 
+    def open_near(self, digest: Digest, near: ObjectStore, *, start: int = 0) -> BinaryIO:
+        """Open an object; chunks that files of another store hold are read there."""
+        return self._reader.open(digest, start, near)
+
     def fetch(self, digest: Digest, target: Path) -> None:
         """Write an object to a file, verified, beside-then-rename; parents are made."""
         self._reader.fetch(digest, target)
