@@ -67,7 +67,8 @@ def _copy_all(
     """Copy between folders: one thread, because the disk is what takes the time."""
     with store._batch() as batch:
         for name in digests:
-            key = objects.key(name)
+            algorithm, _, digits = name.partition(":")
+            key = f"files/{algorithm}/{digits[:2]}/{digits[2:]}"  # they are checked already
             try:
                 origin = os.open(f"{source.root}/{key}", os.O_RDONLY | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError):

@@ -1,9 +1,10 @@
 """Push and fetch: what one store lacks, out of the other, files before the list of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
-from cauce.errors import CauceError, Damaged, NotFound
+from cauce.errors import Damaged, NotFound, Unavailable
 from cauce.kernel import moving, progress
 from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectStore
@@ -65,14 +66,13 @@ def push(
     count = _Count(f"pushing to {remote.name}")
     lost: list[str] = []
     try:
-        whole = [target for target in found if target.out.folder and not target.below]
-        known = store.has({target.name for target in whole})
-        present = len(known)
-        open_folders: dict[Digest, set[Digest]] = {}
+        whole = {target.name for target in found if target.out.folder and not target.below}
+        known = store.has(whole)
+        folders: dict[Digest, set[Digest]] = {}
         files: dict[Digest, None] = {}
         for target in found:
-            if target in whole and target.name in known:
-                continue
+            if target.name in known and not target.below:
+                continue  # a list that is there means that its files are
             try:
                 rows = wanted.listing(ws.objects, target)
             except NotFound:
@@ -80,26 +80,23 @@ def push(
                 continue
             needed = [Digest(f"md5:{md5}") for _, md5 in target.files(rows)]
             files.update(dict.fromkeys(needed))
-            if target in whole:
-                open_folders[target.name] = set(needed)
+            if target.out.folder and not target.below:
+                folders[target.name] = set(needed)
         there = store.has(files)
-        present += len(there)
         missing = [name for name in files if name not in there]
-        here = ws.objects.has(missing)
-        gone = {name for name in missing if name not in here}
-        lists = [name for name, needed in open_folders.items() if not needed & gone]
-        count.total = len(here) + len(lists)
-        for part in ([name for name in missing if name in here], lists):
-            _move(ws, remote, found, ws.objects, store, part, jobs, count, trust=True)
+        count.total = len(missing) + len(folders)
+        move = _Mover(ws, remote, found, jobs, count)
+        gone = set(move(ws.objects, store, missing, trust=True))
+        lost += sorted(wanted.where(ws, found, name) for name in gone)
+        move(ws.objects, store, [name for name in folders if not folders[name] & gone], trust=True)
     finally:
         store.close()
-    lost += sorted(wanted.where(ws, found, name) for name in gone)
     if lost:
         raise NotFound(
             f"{len(lost)} objects are neither here nor in {remote.name}, first that of {lost[0]}",
             hint="push from the machine that added them; everything else is there now",
         )
-    return _report(remote, found, count, present)
+    return _report(remote, found, count, len(known) + len(there))
 
 
 def fetch(
@@ -115,6 +112,7 @@ def fetch(
     count = _Count(f"fetching from {remote.name}")
     lost: list[Digest] = []
     present = 0
+    move = _Mover(ws, remote, found, jobs, count)
     try:
         for stage in (_lists, _files):
             names = stage(ws, found, lost)
@@ -125,7 +123,7 @@ def fetch(
                 continue
             store = store or remotes.open_store(ws, remote)
             count.total += len(missing)
-            lost += _bring(ws, remote, found, store, missing, jobs, count)
+            lost += move(store, ws.objects, missing, trust=False)
     finally:
         if store is not None:
             store.close()
@@ -152,53 +150,44 @@ def _files(ws: Workspace, found: Sequence[Target], lost: list[Digest]) -> dict[D
     return names
 
 
-def _bring(
-    ws: Workspace,
-    remote: Remote,
-    found: Sequence[Target],
-    store: ObjectStore,
-    names: Sequence[Digest],
-    jobs: int | None,
-    count: _Count,
-) -> list[Digest]:
-    """Fetch objects; gives those that the remote lacks."""
-    try:
-        _move(ws, remote, found, store, ws.objects, names, jobs, count, trust=False)
-    except NotFound:
-        left = set(names) - ws.objects.has(names)
-        there = store.has(left)
-        again = [name for name in names if name in there]
-        _move(ws, remote, found, store, ws.objects, again, jobs, count, trust=False)
-        return [name for name in names if name in left and name not in there]
-    return []
+class _Mover:
+    """Moves objects; a failure names the path that needs the object it was at."""
 
+    def __init__(
+        self,
+        ws: Workspace,
+        remote: Remote,
+        found: Sequence[Target],
+        jobs: int | None,
+        count: _Count,
+    ) -> None:
+        self._ws, self._found, self._count = ws, found, count
+        self._jobs = jobs or remote.jobs
 
-def _move(
-    ws: Workspace,
-    remote: Remote,
-    found: Sequence[Target],
-    source: ObjectStore,
-    target: ObjectStore,
-    names: Iterable[Digest],
-    jobs: int | None,
-    count: _Count,
-    *,
-    trust: bool,
-) -> None:
-    """Move objects; a failure names the path that needs the object it was at."""
-    jobs = jobs or remote.jobs
-    try:
-        moving.move(source, target, names, trust=trust, jobs=jobs, moved=count)
-    except (Damaged, ConnectionError) as error:
-        if not isinstance(error, CauceError):
-            raise
-        for word in error.message.split():
-            if word.startswith("md5:"):
-                name = Digest(word.rstrip(":,"))
-                path = wanted.where(ws, found, name)
-                kind = type(error)
-                raise kind(f"{path}: {error.message}", hint=error.hint) from error
-        raise
+    def __call__(
+        self, source: ObjectStore, target: ObjectStore, names: Sequence[Digest], *, trust: bool
+    ) -> list[Digest]:
+        """Move objects, and give those that the source lacks."""
+        try:
+            self._move(source, target, names, trust)
+        except NotFound:
+            left = set(names) - target.has(names)
+            there = source.has(left)
+            self._move(source, target, [name for name in names if name in there], trust)
+            return [name for name in names if name in left and name not in there]
+        return []
+
+    def _move(
+        self, source: ObjectStore, target: ObjectStore, names: Sequence[Digest], trust: bool
+    ) -> None:
+        try:
+            moving.move(source, target, names, trust=trust, jobs=self._jobs, moved=self._count)
+        except (Damaged, Unavailable) as error:
+            named = re.search(r"md5:[0-9a-f]{32}(\.dir)?", error.message)
+            if named is None:
+                raise
+            path = wanted.where(self._ws, self._found, Digest(named[0]))
+            raise type(error)(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def _report(remote: Remote, found: Sequence[Target], count: _Count, present: int) -> Transfer:
