@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from cauce.faces.render import renders
 from cauce.faces.render.cells import size
 from cauce.faces.text import scalar
-from cauce.rooms.data.transfer.entities import PullReport, Transfer
+from cauce.rooms.data.transfer.entities import CloudStatus, PullReport, Transfer
 
 
 def _row(moved: Transfer, verb: str, to: str) -> str:
@@ -38,3 +38,12 @@ def pull(report: PullReport) -> Iterator[str]:
     for out in report.outs:
         if out.written or out.removed:
             yield f"  {scalar(out.path)}: {out.written:,} written, {out.removed:,} removed"
+
+
+@renders("data.remote_status")
+def remote_status(rows: Sequence[CloudStatus]) -> Iterator[str]:
+    """One object a line."""
+    if not rows:
+        yield "the cache and the remote hold the same"
+    for row in rows:
+        yield f"{row.state:8} {scalar(row.path)}"

@@ -65,6 +65,8 @@ def wanted(ws: Workspace, out: dvc.Output) -> dict[str, str]:
             f"{out.path} was added by version 2 of DVC, whose sums ignore line ends",
             hint="dvc cache migrate --dvc-files, or add it again",
         )
+    if out.files:  # a bucket that keeps versions has no list
+        return {file.path: file.md5 for file in out.files}
     if not out.md5:
         return {}
     if not out.folder:

@@ -5,6 +5,8 @@ from typing import Literal
 from cauce.kernel.entities import Entity
 from cauce.rooms.data.entities import OutCheckout
 
+CloudState = Literal["new", "deleted", "missing"]
+
 
 class Transfer(Entity, frozen=True):
     """What was moved between the store at hand and one remote.
@@ -45,4 +47,4 @@ class CloudStatus(Entity, frozen=True):
 
     path: str
     md5: str
-    state: Literal["new", "deleted", "missing"]
+    state: CloudState

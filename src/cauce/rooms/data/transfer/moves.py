@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
-from cauce.errors import Damaged, NotFound, Unavailable
+from cauce.errors import Damaged, NotFound, Unavailable, Unsupported
 from cauce.kernel import moving, progress
 from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectStore
@@ -62,11 +62,16 @@ def push(
     Raises:
         NotFound: Objects are in neither store; everything else was sent.
     """
+    if remote.versioned:
+        raise Unsupported(
+            f"remote {remote.name} keeps versions of files under their own names: only read here",
+            hint="push with `dvc push`, or to a remote without version_aware and worktree",
+        )
     store = remotes.open_store(ws, remote)
     count = _Count(f"pushing to {remote.name}")
     lost: list[str] = []
     try:
-        whole = {target.name for target in found if target.out.folder and not target.below}
+        whole = {target.name for target in found if target.listed and not target.below}
         known = store.has(whole)
         folders: dict[Digest, set[Digest]] = {}
         files: dict[Digest, None] = {}
@@ -80,7 +85,7 @@ def push(
                 continue
             needed = [Digest(f"md5:{md5}") for _, md5 in target.files(rows)]
             files.update(dict.fromkeys(needed))
-            if target.out.folder and not target.below:
+            if target.listed and not target.below:
                 folders[target.name] = set(needed)
         there = store.has(files)
         missing = [name for name in files if name not in there]
@@ -121,7 +126,7 @@ def fetch(
             missing = [name for name in names if name not in here]
             if not missing:
                 continue
-            store = store or remotes.open_store(ws, remote)
+            store = store or _source(ws, remote, found)
             count.total += len(missing)
             lost += move(store, ws.objects, missing, trust=False)
     finally:
@@ -136,8 +141,26 @@ def fetch(
     return _report(remote, found, count, present)
 
 
+def _source(ws: Workspace, remote: Remote, found: Sequence[Target]) -> ObjectStore:
+    """Open what is fetched from; in a bucket that keeps versions each object has its own place."""
+    if not remote.versioned:
+        return remotes.open_store(ws, remote)
+    places: dict[Digest, tuple[str, str]] = {}
+    for target in found:
+        out = target.out
+        for file in out.files:
+            key, known = f"{out.path}/{file.path}", file.cloud
+            places[Digest(f"md5:{file.md5}")] = (
+                key,
+                known.get(remote.name, {}).get("version_id", ""),
+            )
+        if out.md5 and out.cloud:
+            places[target.name] = out.path, out.cloud.get(remote.name, {}).get("version_id", "")
+    return remotes.open_versioned(ws, remote, places)
+
+
 def _lists(ws: Workspace, found: Sequence[Target], lost: list[Digest]) -> dict[Digest, None]:  # noqa: ARG001
-    return dict.fromkeys(target.name for target in found if target.out.folder)
+    return dict.fromkeys(target.name for target in found if target.listed)
 
 
 def _files(ws: Workspace, found: Sequence[Target], lost: list[Digest]) -> dict[Digest, None]:

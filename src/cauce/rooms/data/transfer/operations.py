@@ -6,14 +6,25 @@ from cauce.errors import Invalid
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import checkout as checking_out
-from cauce.rooms.data.transfer import moves, wanted
-from cauce.rooms.data.transfer.entities import PullReport, Transfer
+from cauce.rooms.data.transfer import cloud, moves, wanted
+from cauce.rooms.data.transfer.entities import CloudStatus, PullReport, Transfer
+from cauce.rooms.data.transfer.wanted import Scope
+
+SHORT = {
+    "remote": "r",
+    "jobs": "j",
+    "all_branches": "a",
+    "all_tags": "T",
+    "all_commits": "A",
+    "force": "f",
+}
 
 
 @operation(
     "data.push",
     role="writer",
     local=True,
+    short=SHORT,
     examples=("cauce data push", "cauce data push digits --remote backup --jobs 8"),
 )
 def push(
@@ -22,6 +33,9 @@ def push(
     *,
     remote: str | None = None,
     jobs: int | None = None,
+    all_branches: bool = False,
+    all_tags: bool = False,
+    all_commits: bool = False,
 ) -> list[Transfer]:
     """Send tracked data to a remote; what is there already is not sent again.
 
@@ -29,6 +43,9 @@ def push(
         targets: Data, `.dvc` files, folders above them, or files in tracked folders; all when none.
         remote: Remote to send to; the output's own, or the default one, when not given.
         jobs: Requests in flight.
+        all_branches: Also what the tips of all branches name.
+        all_tags: Also what tags name.
+        all_commits: Also what any commit names that a branch, a tag or HEAD reaches.
 
     Returns:
         What was sent, one row a remote.
@@ -37,7 +54,7 @@ def push(
         NotFound: There is no such remote, or an object is in neither store.
         Unavailable: The remote stopped answering; a second push goes on where this one ended.
     """
-    found = wanted.targets(ws, targets)
+    found = wanted.targets(ws, targets, Scope(all_branches, all_tags, all_commits))
     return moves.each(
         ws, found, remote, lambda to, group: moves.push(ws, to, group, jobs=_jobs(jobs))
     )
@@ -47,6 +64,7 @@ def push(
     "data.fetch",
     role="writer",
     local=True,
+    short=SHORT,
     examples=("cauce data fetch", "cauce data fetch digits/train/3 --remote backup"),
 )
 def fetch(
@@ -55,6 +73,9 @@ def fetch(
     *,
     remote: str | None = None,
     jobs: int | None = None,
+    all_branches: bool = False,
+    all_tags: bool = False,
+    all_commits: bool = False,
 ) -> list[Transfer]:
     """Bring tracked data from a remote into the cache; the work tree is left alone.
 
@@ -62,6 +83,9 @@ def fetch(
         targets: Data, `.dvc` files, folders above them, or files in tracked folders; all when none.
         remote: Remote to ask; the output's own, or the default one, when not given.
         jobs: Requests in flight.
+        all_branches: Also what the tips of all branches name.
+        all_tags: Also what tags name.
+        all_commits: Also what any commit names that a branch, a tag or HEAD reaches.
 
     Returns:
         What was brought, one row a remote.
@@ -71,7 +95,7 @@ def fetch(
         Damaged: An object is not what its name says; it was not kept.
         Unavailable: The remote stopped answering; a second fetch goes on where this one ended.
     """
-    found = wanted.targets(ws, targets)
+    found = wanted.targets(ws, targets, Scope(all_branches, all_tags, all_commits))
     return moves.each(
         ws, found, remote, lambda to, group: moves.fetch(ws, to, group, jobs=_jobs(jobs))
     )
@@ -81,6 +105,7 @@ def fetch(
     "data.pull",
     role="writer",
     local=True,
+    short=SHORT,
     examples=("cauce data pull", "cauce data pull digits --remote backup"),
 )
 def pull(
@@ -109,6 +134,38 @@ def pull(
     return PullReport(
         fetched=fetched, outs=checking_out.checkout(ws, targets, None, force=force).outs
     )
+
+
+@operation(
+    "data.remote_status",
+    role="writer",
+    local=True,
+    short=SHORT,
+    examples=("cauce data remote status", "cauce data remote status digits --remote backup"),
+)
+def remote_status(
+    ws: Workspace,
+    targets: tuple[Path, ...] = (),
+    *,
+    remote: str | None = None,
+    all_branches: bool = False,
+    all_tags: bool = False,
+    all_commits: bool = False,
+) -> list[CloudStatus]:
+    """Compare the cache with a remote, as `dvc status --cloud` does; nothing is moved.
+
+    Args:
+        targets: Data, `.dvc` files, folders above them, or files in tracked folders; all when none.
+        remote: Remote to ask; the output's own, or the default one, when not given.
+        all_branches: Also what the tips of all branches name.
+        all_tags: Also what tags name.
+        all_commits: Also what any commit names that a branch, a tag or HEAD reaches.
+
+    Returns:
+        What is in one of the two, or in neither; empty when both hold everything.
+    """
+    found = wanted.targets(ws, targets, Scope(all_branches, all_tags, all_commits))
+    return cloud.compare(ws, found, remote)
 
 
 def _jobs(jobs: int | None) -> int | None:

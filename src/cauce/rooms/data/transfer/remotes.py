@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from cauce.errors import CauceError, Invalid, NotFound, Unsupported
 from cauce.kernel import plugins
-from cauce.kernel.entities import Entity
+from cauce.kernel.entities import Digest, Entity
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import dvc
 
@@ -153,6 +153,23 @@ def open_store(ws: Workspace, remote: Remote) -> "ObjectStore":
             )
         )
     return wrappers.Retry(_open_far(remote, scheme, root, ws))
+
+
+def open_versioned(
+    ws: Workspace, remote: Remote, places: Mapping[Digest, tuple[str, str]]
+) -> "ObjectStore":
+    """Open a bucket that keeps versions, to read objects at key and version."""
+    from cauce.kernel import wrappers  # late: only transfers need it
+
+    if remote.scheme not in {"s3", "gs", "gcs", "azure", "az"}:
+        raise Unsupported(
+            f"remote {remote.name}: versions of files are read from buckets only",
+            hint="use `dvc` for this remote",
+        )
+    opener = plugins.load("stores", "versioned")
+    return wrappers.Retry(
+        opener(remote.url, ws.folder, ws.settings, options=dict(remote.options), places=places)
+    )
 
 
 def _open_far(remote: Remote, scheme: str, root: Path, ws: Workspace) -> "ObjectStore":

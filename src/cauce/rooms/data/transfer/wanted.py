@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -24,6 +25,11 @@ class Target(Struct, frozen=True, kw_only=True):
     below: str = ""
 
     @property
+    def listed(self) -> bool:
+        """Tell whether its files are listed in an object."""
+        return self.out.md5.endswith(".dir")
+
+    @property
     def name(self) -> Digest:
         """The output's own object."""
         return Digest(f"md5:{self.out.md5}")
@@ -35,18 +41,52 @@ class Target(Struct, frozen=True, kw_only=True):
                 yield path, md5
 
 
-def targets(ws: Workspace, paths: Sequence[Path]) -> list[Target]:
+class Scope(NamedTuple):
+    """Which revisions count beside the work tree, named as DVC's options are."""
+
+    branches: bool = False
+    tags: bool = False
+    commits: bool = False
+
+
+def targets(ws: Workspace, paths: Sequence[Path], scope: Scope = Scope()) -> list[Target]:  # noqa: B008 - frozen
     """Find what paths mean: data, `.dvc` files, folders above them, or files in tracked folders."""
-    if not paths:
-        return list(_usable(Target(out=out) for _, out in status.select(ws, ())))
-    found: dict[tuple[str, str], Target] = {}
+    found: dict[tuple[str, str, str], Target] = {}
     for path in paths:
         try:
             chosen = [Target(out=out) for _, out in status.select(ws, [path])]
         except NotFound:
+            if any(scope):
+                continue  # another revision may have it
             chosen = [_inside(ws, path)]
-        found.update({(target.out.path, target.below): target for target in chosen})
+        found.update({_key(target): target for target in chosen})
+    if not paths:
+        found = {_key(target): target for target in _all(status.select(ws, ()))}
+    if any(scope):
+        wanted = [worktree.locate(ws, path).removesuffix(".dvc") for path in paths]
+        for target in _all(_history(ws, scope)):
+            if not paths or any(f"{target.out.path}/".startswith(f"{path}/") for path in wanted):
+                found.setdefault(_key(target), target)
     return list(_usable(found.values()))
+
+
+def _all(pairs: Iterable[tuple[str, dvc.Output]]) -> Iterator[Target]:
+    return (Target(out=out) for _, out in pairs)
+
+
+def _key(target: Target) -> tuple[str, str, str]:
+    return target.out.path, target.out.md5, target.below
+
+
+def _history(ws: Workspace, scope: Scope) -> list[tuple[str, dvc.Output]]:
+    from cauce.rooms.data.revisions import history  # late: git is asked only when revisions are
+
+    return history.every(
+        ws,
+        history.Scope(
+            workspace=False, branches=scope.branches, tags=scope.tags, commits=scope.commits
+        ),
+    )
 
 
 def _usable(found: Iterable[Target]) -> Iterator[Target]:
@@ -57,7 +97,7 @@ def _usable(found: Iterable[Target]) -> Iterator[Target]:
                 f"{target.out.path} was added by version 2 of DVC, whose sums ignore line ends",
                 hint="dvc cache migrate --dvc-files, or add it again",
             )
-        if target.out.md5 and target.out.cache:
+        if (target.out.md5 or target.out.files) and target.out.cache:
             yield target
 
 
@@ -87,6 +127,8 @@ def listing(store: ObjectStore, target: Target) -> dict[str, str]:
         NotFound: The list is not in the store.
         Damaged: It is not what its name says.
     """
+    if target.out.files:  # a bucket that keeps versions has no list
+        return {file.path: file.md5 for file in target.out.files}
     if not target.out.folder:
         return {"": target.out.md5}
     return dvc.load().parse(store.get(target.name))
