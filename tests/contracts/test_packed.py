@@ -12,7 +12,7 @@ from tests.contracts.packed import Counted, damage_pack, turned
 from cauce.adapters.stores.local import LocalStore
 from cauce.adapters.stores.memory import MemoryStore
 from cauce.adapters.stores.packed import PackedStore, open_store, removal
-from cauce.errors import Damaged, Invalid, NotFound
+from cauce.errors import Damaged, Invalid, NotFound, Unavailable
 from cauce.kernel import config, digest, moving
 from cauce.kernel.config import Settings
 from cauce.kernel.entities import Digest
@@ -153,6 +153,44 @@ def test_a_push_says_that_an_object_arrived_when_others_can_read_it(store, blobs
 
     moving.move(cache, store, names, trust=True, moved=arrived)
     assert sorted(seen) == sorted(names)
+
+
+class Flaky(Counted):
+    """A place that does not answer now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = 0
+
+    def _answer(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise Unavailable("the place does not answer")
+
+    def put(self, key: str, data: bytes) -> None:
+        self._answer()
+        super().put(key, data)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        self._answer()
+        return super().get_range(key, start, length)
+
+
+def test_a_place_that_does_not_answer_for_a_while_is_asked_again(tmp_path):
+    blobs = Flaky()
+    store = Retry(PackedStore(blobs), sleep=lambda _: None)
+    cache, other = LocalStore(tmp_path / "cache"), LocalStore(tmp_path / "other")
+    names = cache.put([b"%d" % n for n in range(50)])
+    for source, target in ((cache, store), (store, other)):
+        blobs.left = 3
+        moving.move(source, target, names, trust=True, sleep=lambda _: None)
+        assert blobs.left == 0
+        assert target.has(names) == set(names)
+    blobs.left = 100
+    more = cache.put([b"more"])
+    with pytest.raises(Unavailable):
+        moving.move(cache, store, more, sleep=lambda _: None)
+    assert list(tmp_path.glob("*.pack")) == []
 
 
 def test_a_push_from_afar_goes_through_packs_too(store, blobs):

@@ -10,6 +10,8 @@ import pytest
 
 from cauce.adapters.stores.local import LocalStore
 from cauce.adapters.stores.memory import MemoryStore
+from cauce.adapters.stores.packed import PackedStore
+from cauce.adapters.stores.packed.blobs import FolderBlobs
 from cauce.errors import NotFound, Unwritable
 from cauce.kernel import digest, publish
 from cauce.kernel.entities import Commit, Manifest
@@ -208,3 +210,16 @@ def test_a_disk_that_fills_up_between_two_puts_leaves_the_ref_where_it_was(ws):
     assert ws.ref("dataset", "cats@main").target == row.id
     with pytest.raises(NotFound):
         ws.ref("dataset", "cats@v2")
+
+
+def test_packs_on_a_full_disk_leave_nothing_half_written(small):
+    store = PackedStore(FolderBlobs(small / "packs"))
+    (first,) = store.put([b"before"])
+    for items in ([bytes([n]) * 50_000 for n in range(40)], [os.urandom(2 * MEGABYTE)]):
+        with pytest.raises(Unwritable, match="No space left") as caught:
+            store.put(items)
+        assert str(small) in caught.value.message
+        assert list((small / "packs" / "tmp").iterdir()) == []
+        for reader in (store, PackedStore(FolderBlobs(small / "packs"))):
+            assert [info.digest for info in reader.list()] == [first]
+    assert store.get(store.put([b"after"])[0]) == b"after"

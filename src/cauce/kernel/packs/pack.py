@@ -4,12 +4,14 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from cauce.errors import Unsupported
+from cauce.kernel import objects
 from cauce.kernel.packs import table
 from cauce.kernel.packs.table import RECORD, Table, refusal
 
@@ -77,7 +79,11 @@ class Writer:
     def add(self, name: bytes, data: bytes | memoryview, *, size: int, form: int) -> int:
         """Append an entry and give its offset."""
         offset = self.size
-        self._stream.write(data)
+        try:
+            self._stream.write(data)
+        except OSError:  # entered only then: this is done for each of many small objects
+            with objects.writing(self.path.parent):
+                raise
         self._table += record(name, offset, len(data), size=size, form=form)
         self.size += len(data)
         self.count += 1
@@ -89,18 +95,20 @@ class Writer:
         Args:
             flush: Whether to wait until the file is on the disk.
         """
-        self._stream.write(self._table)
-        self._stream.write(tail(self.count))
-        self._stream.flush()
-        if flush:
-            os.fsync(self._stream.fileno())
-        self._stream.close()
+        with objects.writing(self.path.parent):
+            self._stream.write(self._table)
+            self._stream.write(tail(self.count))
+            self._stream.flush()
+            if flush:
+                os.fsync(self._stream.fileno())
+            self._stream.close()
         size = self.size + len(self._table) + TAIL
         return hashlib.sha256(self._table).hexdigest(), size
 
     def drop(self) -> None:
         """Close and remove the file."""
-        self._stream.close()
+        with suppress(OSError):  # what could not be written is not wanted any more
+            self._stream.close()
         self.path.unlink(missing_ok=True)
 
 

@@ -265,8 +265,9 @@ class Session:
         """End the current pack and send it, a few at a time."""
         if self._pack is None:
             return
-        done, self._pack = self._pack, None
+        done = self._pack
         name, size = done.end(flush=self._blobs.moves)
+        self._pack = None
         for date, row in self._open.items():
             self._rows[row] = Row(name=name, size=size, date=date)
         self._open = {}
