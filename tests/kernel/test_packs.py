@@ -175,9 +175,6 @@ def test_an_index_gives_back_what_was_put_in_it(made):
     found = index.parse(index.dump(rows, records), "it")
     assert found.rows == tuple(rows)
     assert found.table.tobytes() == records
-    dates = found.dates(7.0)
-    expected = [rows[row].date or 7.0 for row in found.table["pack"].tolist()]
-    assert dates.tolist() == expected
 
 
 @given(made=indexes(), cut=st.data())
@@ -259,24 +256,22 @@ def test_records_are_found_by_their_keys_and_nothing_else_is(kept, others):
     keys = [name + bytes([kind]) for name, kind in zip(kept, kinds, strict=True)]
     records = [pack.record(key, 8 + n, 1, size=1, form=WHOLE) for n, key in enumerate(keys)]
     found = table.read(b"".join(records), "it")
-    half = len(found) // 2
-    look = Lookup(
-        [found[:half], found[half:]], [np.full(half, 1.0), np.full(len(found) - half, 2.0)]
-    )
+    look = Lookup(found, np.ones(len(found)))
     asked = [*keys, *(name + b"\0" for name in others)]
     for key, number in zip(asked, look.find(table.rows(asked)).tolist(), strict=True):
         if key in keys:
             assert look.table[number]["offset"] == 8 + keys.index(key)
         else:
             assert number == -1
-    assert len(look.table) == len(set(keys))
+    assert len(look.order) == len(set(keys))
 
 
 def test_keys_with_one_start_are_told_apart():
     keys = [b"\1" * 8 + bytes([n]) * 24 + b"\0" for n in range(50)]
     records = b"".join(pack.record(key, 8 + n, 1, size=1, form=WHOLE) for n, key in enumerate(keys))
     twice = table.read(records, "it")
-    look = Lookup([twice, twice], [np.full(50, 1.0), np.full(50, 9.0)])
+    dates = np.concatenate([np.full(50, 1.0), np.full(50, 9.0)])
+    look = Lookup(np.concatenate([twice, twice]), dates)
     places = look.find(table.rows(keys))
     assert look.table[places]["offset"].tolist() == list(range(8, 58))
     assert look.dates[places].tolist() == [9.0] * 50

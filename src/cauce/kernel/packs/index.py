@@ -5,7 +5,6 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
 from cauce.kernel.packs import pack, table
@@ -44,16 +43,6 @@ class Index(Struct, frozen=True, kw_only=True, eq=False):
     rows: tuple[Row, ...]
     table: Table
 
-    def dates(self, modified: float) -> npt.NDArray[np.float64]:
-        """Give when each record was stored.
-
-        Args:
-            modified: Date of the index file.
-        """
-        known = np.array([row.date or modified for row in self.rows], np.float64)
-        found: npt.NDArray[np.float64] = known[self.table["pack"]]
-        return found
-
 
 def dump(rows: Sequence[Row], records: bytes | bytearray) -> bytes:
     """Write an index."""
@@ -62,6 +51,11 @@ def dump(rows: Sequence[Row], records: bytes | bytearray) -> bytes:
         packs[place] = (bytes.fromhex(row.name), row.size, row.date)
     head = _HEAD.pack(_MAGIC, 1, len(rows), len(records) // RECORD.itemsize)
     return head + packs.tobytes() + records
+
+
+def room(size: int) -> int:
+    """Give the most records that an index of a number of bytes can have."""
+    return size // RECORD.itemsize
 
 
 def name(data: bytes) -> str:

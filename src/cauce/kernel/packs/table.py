@@ -1,6 +1,6 @@
 """Records of packs and indexes: where the bytes of an object or a chunk lie."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -86,58 +86,59 @@ def refusal(where: str, why: str) -> Damaged:
 
 
 class Lookup:
-    """Records found by their keys; of several for one key, the first given is found.
+    """Records found by their keys; of several for one key, the first is found.
 
     Attributes:
-        table: Records, each key once, in an order of their own.
-        dates: For each record the latest date of all with its key.
+        table: Records, as they were given.
+        dates: For each record when it was stored; that of one that is found is the latest of all
+            with its key.
+        order: Numbers of the records that can be found, each key once.
     """
 
-    def __init__(self, tables: Sequence[Table], dates: Sequence[npt.NDArray[np.float64]]) -> None:
-        whole = np.concatenate([*tables, np.empty(0, RECORD)])
-        order = np.argsort(_starts(whole["key"]), kind="stable")
-        self.table: Table = whole[order]
-        self.dates: npt.NDArray[np.float64] = np.concatenate([*dates, np.empty(0)])[order]
-        self._first = _starts(self.table["key"])
+    def __init__(self, table: Table, dates: npt.NDArray[np.float64]) -> None:
+        self.table, self.dates = table, dates
+        first = _starts(table["key"])
+        self.order: npt.NDArray[np.uint32] = np.argsort(first, kind="stable").astype(np.uint32)
+        self._first = first[self.order]
         self._drop_repeated()
 
     def _drop_repeated(self) -> None:
-        """Keep one record a key: of several, the first, under the latest of their dates."""
-        if len(self._first) < 2 or not (self._first[1:] == self._first[:-1]).any():
-            return
-        places: dict[bytes, int] = {}
-        keep = np.ones(len(self.table), bool)
-        twice = np.zeros(len(self.table), bool)
+        """Find one record a key: of several, the first, under the latest of their dates."""
         same = self._first[1:] == self._first[:-1]
+        if not same.any():
+            return
+        twice = np.zeros(len(self.order), bool)
         twice[1:] |= same
         twice[:-1] |= same
+        keep = np.ones(len(self.order), bool)
+        places: dict[bytes, int] = {}
         for place in np.flatnonzero(twice).tolist():
-            found = self.table[place]
-            name = found["key"].tobytes() + bytes([found["kind"]])
-            first = places.setdefault(name, place)
-            if first != place:
+            number = int(self.order[place])
+            found = self.table[number]
+            first = places.setdefault(found["key"].tobytes() + bytes([found["kind"]]), number)
+            if first != number:
                 keep[place] = False
-                self.dates[first] = max(self.dates[first], self.dates[place])
-        self.table, self.dates = self.table[keep], self.dates[keep]
-        self._first = self._first[keep]
+                self.dates[first] = max(self.dates[first], self.dates[number])
+        self.order, self._first = self.order[keep], self._first[keep]
 
     def find(self, wanted: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-        """Give the place of each key's record, -1 for those that are not there."""
+        """Give the number of each key's record, -1 for those that are not there."""
         found = np.full(len(wanted), -1, np.int64)
-        if not len(self.table) or not len(wanted):
+        if not len(self.order) or not len(wanted):
             return found
         places = np.searchsorted(self._first, _starts(wanted[:, :32]))
         open_: npt.NDArray[np.int64] = np.arange(len(wanted))
         while len(open_):
             at = places[open_]
-            inside = at < len(self.table)
+            inside = at < len(self.order)
             open_, at = open_[inside], at[inside]
             begins = self._first[at] == _starts(wanted[open_, :32])
             open_, at = open_[begins], at[begins]
-            record = self.table[at]
+            number = self.order[at]
+            record = self.table[number]
             right = (record["key"] == wanted[open_, :32]).all(axis=1)
             right &= record["kind"] == wanted[open_, 32]
-            found[open_[right]] = at[right]
+            found[open_[right]] = number[right]
             open_ = open_[~right]
             places[open_] += 1
         return found

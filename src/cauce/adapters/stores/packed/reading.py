@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
 from cauce.adapters.stores.packed.blobs import Blobs
-from cauce.adapters.stores.packed.view import Place, Snapshot, View
+from cauce.adapters.stores.packed.snapshot import Numbers, Place, Snapshot
+from cauce.adapters.stores.packed.view import View
 from cauce.errors import Damaged, NotFound
 from cauce.kernel import digest as names
 from cauce.kernel import objects
@@ -228,7 +228,8 @@ class Reader:
         self, digest: Digest, place: Place, near: ObjectStore
     ) -> dict[bytes, tuple[Path, int]]:
         """Find chunks in files of a near store: those of objects of about the same size."""
-        found, _ = self._view.known().objects()
+        snapshot = self._view.known()
+        found = snapshot.lookup.table[snapshot.objects()]
         found = found[(found["form"] == LIST) & (found["size"] < place.size * 2 + chunks.WHOLE)]
         distance = np.abs(found["size"].astype(np.float64) - place.size)
         names_ = table.digests(found[np.argsort(distance, kind="stable")[:_LOOKED_AT]])
@@ -246,9 +247,7 @@ class Reader:
                     here.setdefault(chunk.tobytes(), (path, start))
         return here
 
-    def parts(
-        self, snapshot: Snapshot, numbers: npt.NDArray[np.int64]
-    ) -> Iterator[tuple[int, memoryview]]:
+    def parts(self, snapshot: Snapshot, numbers: Numbers) -> Iterator[tuple[int, memoryview]]:
         """Read the entries of many records in few requests, as they lie in the packs."""
         places = zip(numbers.tolist(), snapshot.places(numbers), strict=True)
         order = sorted(places, key=lambda item: (item[1].pack, item[1].offset))

@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from cauce.adapters.stores.packed.blobs import Blobs
 from cauce.adapters.stores.packed.reading import Ranges, Reader
-from cauce.adapters.stores.packed.view import Snapshot, View
+from cauce.adapters.stores.packed.snapshot import Builder, Numbers, Snapshot
+from cauce.adapters.stores.packed.view import View
 from cauce.adapters.stores.packed.writing import Session
 from cauce.errors import Damaged, NotFound
 from cauce.kernel import digest as names
 from cauce.kernel.packs import chunks, index, pack, table
 from cauce.kernel.packs.index import Index, Row
-from cauce.kernel.packs.table import CHUNK, LIST
+from cauce.kernel.packs.table import LIST
 
 GRACE = 24 * 3600.0
 """Seconds between the moment when no index names a pack any more, and its removal."""
@@ -30,7 +31,6 @@ _MANY_SMALL = 8
 _MANY_INDEXES, _SMALL_INDEX = 32, 16_384
 """So many indexes of fewer records are made one."""
 
-Numbers = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
 
@@ -56,7 +56,8 @@ def remove(
 def _staying(snapshot: Snapshot, reader: Reader, gone: Numbers) -> Marks:
     """Mark the records that stay: objects that are not removed, and the chunks that they need."""
     records = snapshot.lookup.table
-    stay: Marks = records["kind"] != CHUNK
+    stay: Marks = np.zeros(len(records), bool)
+    stay[snapshot.objects()] = True
     stay[gone] = False
     lists = np.flatnonzero(stay & (records["form"] == LIST))
     for _, data in reader.parts(snapshot, lists):
@@ -75,11 +76,9 @@ def write_anew(blobs: Blobs, view: View, reader: Reader, snapshot: Snapshot, sta
         unmoved = list(_move(reader, snapshot, np.flatnonzero(moving), session))
     kept = np.concatenate([np.flatnonzero(stay & ~moving), np.array(unmoved, np.int64)])
     written = {*session.written, *_write_indexes(blobs, view, snapshot, kept)}
-    blobs.delete([f"index/{name}" for name in snapshot.indexes if name not in written])
-    named = {name for name, _ in view.snapshot().packs}
-    for name, _ in snapshot.packs:
-        if name not in named:
-            blobs.put(f"gone/{name}", b"")
+    blobs.delete([f"index/{name}" for name in snapshot.parts if name not in written])
+    for name in sorted(snapshot.named - view.snapshot().named):
+        blobs.put(f"gone/{name}", b"")
 
 
 def restore(blobs: Blobs, view: View, reader: Reader, keys: npt.NDArray[np.uint8]) -> int:
@@ -111,14 +110,17 @@ def restore(blobs: Blobs, view: View, reader: Reader, keys: npt.NDArray[np.uint8
 
 def _all_packs(blobs: Blobs) -> Snapshot:
     """Give what all packs hold by their own tables, as if there were an index for each."""
-    indexes: dict[str, tuple[Index, float]] = {}
+    found: list[tuple[str, float, Index]] = []
     for blob in blobs.list("data"):
         source = Ranges(blobs, f"data/{blob.name}")
         with suppress(Damaged, NotFound):
-            found = pack.read_table(source, blob.size, f"the pack {blob.name} of {blobs.url}")
-            row = Row(name=blob.name, size=blob.size)
-            indexes[blob.name] = (Index(rows=(row,), table=found), blob.modified)
-    return Snapshot(indexes)
+            held = pack.read_table(source, blob.size, f"the pack {blob.name} of {blobs.url}")
+            rows = (Row(name=blob.name, size=blob.size),)
+            found.append((blob.name, blob.modified, Index(rows=rows, table=held)))
+    builder = Builder(sum(len(one.table) for _, _, one in found))
+    for one in found:
+        builder.add(*one)
+    return builder.done()
 
 
 def _poor(snapshot: Snapshot, stay: Marks) -> Marks:
@@ -185,23 +187,24 @@ def join(blobs: Blobs, view: View) -> None:
     small = _small(latest)
     if len(small) < _MANY_INDEXES:
         return
-    part = Snapshot({name: latest.indexes[name] for name in small})
-    every = np.arange(len(part.lookup.table))
-    written = _write_indexes(blobs, view, part, every)
+    builder = Builder(sum(len(latest.parts[name].table) for name in small), latest.packs)
+    for name in small:
+        builder.keep(name, latest.parts[name].modified, latest.parts[name])
+    joined = builder.done()
+    every = joined.lookup.order.astype(np.int64)
+    written = _write_indexes(blobs, view, joined, every)
     blobs.delete([f"index/{name}" for name in small if name not in written])
     view.snapshot()
 
 
 def _small(snapshot: Snapshot) -> list[str]:
-    return [
-        name for name, (found, _) in snapshot.indexes.items() if len(found.table) < _SMALL_INDEX
-    ]
+    return [name for name, part in snapshot.parts.items() if len(part.table) < _SMALL_INDEX]
 
 
 def sweep(blobs: Blobs, view: View) -> None:
     """Remove packs that no index has named for a day, and mark those that none names now."""
     marks = {blob.name: blob.modified for blob in blobs.list("gone")}
-    named = {name for name, _ in view.snapshot().packs}
+    named = view.snapshot().named
     before = time.time() - GRACE
     old: list[str] = []
     for blob in blobs.list("data"):

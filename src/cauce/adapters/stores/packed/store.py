@@ -1,6 +1,7 @@
 """The object store over packs: `open_store("s3://BUCKET/PREFIX", root, settings)`."""
 
 import hashlib
+import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,8 @@ from urllib.parse import urlsplit
 from cauce.adapters.stores.packed.blobs import Blobs, FolderBlobs, MemoryBlobs
 from cauce.adapters.stores.packed.reading import Reader
 from cauce.adapters.stores.packed.removal import join, remove, restore
-from cauce.adapters.stores.packed.view import Place, View
+from cauce.adapters.stores.packed.snapshot import Place
+from cauce.adapters.stores.packed.view import View
 from cauce.adapters.stores.packed.writing import Session
 from cauce.errors import Invalid
 from cauce.kernel import digest as names
@@ -26,6 +28,10 @@ _AGE = 60.0
 
 _BATCH = 1024
 """Objects that are brought from elsewhere before they are packed."""
+
+
+_PART = 20_000
+"""Objects that are looked up at once."""
 
 
 def open_store(
@@ -101,7 +107,8 @@ class PackedStore:
         All files of one call share packs and an index: give many at once.
         """
         wanted: Sequence[Digest | None] = [None] * len(paths) if digests is None else digests
-        there = [None] * len(paths) if digests is None else self._places(digests)
+        there = itertools.repeat(None, len(paths)) if digests is None else self._places(digests)
+        names.check(digests or ())
         with self._session() as session:
             stored = [
                 session.put_file(path, name, place)
@@ -110,12 +117,13 @@ class PackedStore:
         join(self._blobs, self._view)
         return stored
 
-    def _places(self, digests: Sequence[Digest]) -> list[Place | None]:
-        """Find objects, as far as was known a minute ago."""
-        snapshot = self._view.snapshot(age=_AGE)
-        numbers = snapshot.find(table.keys(digests))
-        places = snapshot.places(numbers[numbers >= 0])
-        return [next(places) if number >= 0 else None for number in numbers.tolist()]
+    def _places(self, digests: Iterable[Digest]) -> Iterator[Place | None]:
+        """Find objects, as far as was known a minute ago; a part at a time, for memory's sake."""
+        for part in _parts(digests):
+            snapshot = self._view.snapshot(age=_AGE)
+            numbers = snapshot.find(table.keys(part))
+            places = snapshot.places(numbers[numbers >= 0])
+            yield from (next(places) if number >= 0 else None for number in numbers.tolist())
 
     def _session(self) -> Session:
         return Session(self._blobs, self._view, self._reader.bytes_at)
@@ -150,7 +158,7 @@ class PackedStore:
         moved: Moved | None = None,
     ) -> None:
         """Store objects of another store in packs of one session; see `cauce.kernel.moving`."""
-        there = dict(zip(digests, self._places(digests), strict=True))
+        names.check(digests)
         arrived: list[tuple[Digest, int]] = []
 
         def visible() -> None:
@@ -163,6 +171,7 @@ class PackedStore:
             session.visible = visible
             for start in range(0, len(digests), _BATCH):
                 batch = digests[start : start + _BATCH]
+                there = dict(zip(batch, self._places(batch), strict=True))
                 with tempfile.TemporaryDirectory(prefix="cauce-move-") as folder:
                     for name, path in moving.files(source, batch, Path(folder), jobs):
                         session.put_file(path, name, there[name], trust=trust)
@@ -176,9 +185,12 @@ class PackedStore:
 
     def has(self, digests: Iterable[Digest]) -> set[Digest]:
         """Tell which of these objects are in the store: one listing, however many they are."""
-        wanted = list(dict.fromkeys(digests))
-        numbers = self._view.snapshot().find(table.keys(wanted)).tolist()
-        return {name for name, number in zip(wanted, numbers, strict=True) if number >= 0}
+        snapshot = self._view.snapshot()
+        found: set[Digest] = set()
+        for part in _parts(digests):
+            numbers = snapshot.find(table.keys(part)).tolist()
+            found.update(name for name, at in zip(part, numbers, strict=True) if at >= 0)
+        return found
 
     def size(self, digest: Digest) -> int:
         """Bytes of an object."""
@@ -186,12 +198,13 @@ class PackedStore:
 
     def list(self, algorithm: str | None = None) -> Iterator[ObjectInfo]:
         """Iterate over all objects, in no promised order."""
-        found, dates = self._view.snapshot().objects(algorithm)
-        step = 10_000
-        for start in range(0, len(found), step):
-            part = found[start : start + step]
-            columns = (part["size"].tolist(), dates[start : start + step].tolist())
-            for name, size, modified in zip(table.digests(part), *columns, strict=True):
+        snapshot = self._view.snapshot()
+        numbers = snapshot.objects(algorithm)
+        for start in range(0, len(numbers), _PART):
+            part = numbers[start : start + _PART]
+            found = snapshot.lookup.table[part]
+            columns = (found["size"].tolist(), snapshot.lookup.dates[part].tolist())
+            for name, size, modified in zip(table.digests(found), *columns, strict=True):
                 yield ObjectInfo(digest=name, size=size, modified=modified)
 
     def delete(self, digests: Iterable[Digest], *, before: float | None = None) -> int:
@@ -214,3 +227,10 @@ class PackedStore:
 
     def close(self) -> None:
         """Hold nothing open between calls, so there is nothing to release."""
+
+
+def _parts(digests: Iterable[Digest]) -> Iterator[list[Digest]]:
+    """Give digests a part at a time."""
+    source = iter(digests)
+    while part := list(itertools.islice(source, _PART)):
+        yield part

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import BinaryIO, cast
 
 from cauce.adapters.stores.packed.blobs import Blobs
-from cauce.adapters.stores.packed.view import Place, Snapshot, View
+from cauce.adapters.stores.packed.snapshot import Place, Snapshot
+from cauce.adapters.stores.packed.view import View
 from cauce.errors import Conflict, Invalid
 from cauce.kernel import digest as names
 from cauce.kernel.entities import Digest
@@ -87,8 +88,8 @@ class Session:
     def place(self, key: bytes) -> Place | None:
         """Find an object or chunk that is stored already."""
         snapshot = self._snapshot
-        number = int(snapshot.find(table.rows([key]))[0])
-        return None if number < 0 else next(snapshot.places([number]))
+        numbers = snapshot.find(table.rows([key]))
+        return None if numbers[0] < 0 else next(snapshot.places(numbers))
 
     def put(self, data: bytes, name: Digest, there: Place | None) -> None:
         """Store an object from memory.
