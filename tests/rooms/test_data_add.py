@@ -334,10 +334,10 @@ def test_status_of_a_folder_above_or_a_dvc_file_means_the_same_data(ws):
         ws.data.status((ws.folder / "other",))
 
 
-def test_data_of_version_2_are_told_apart(ws, digits):
+def test_data_of_version_2_become_those_of_version_3_with_an_add(ws, digits):
     (ws.folder / ".dvc").mkdir()
     (ws.folder / "digits.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: digits\n")
-    assert ws.data.status()[0].state == "unsupported"
+    assert (ws.data.status()[0].state, ws.data.status()[0].missing) == ("modified", 1)
     assert ws.data.add(digits).number == "v1"
     assert ws.data.status()[0].state == "unchanged"
 

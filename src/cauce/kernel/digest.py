@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from cauce.errors import Invalid
 from cauce.kernel.entities import Digest
@@ -17,12 +17,29 @@ ALGORITHMS = {"md5": 32, "sha256": 64}
 """Algorithms and the number of their hex digits, as in `_FORM`. md5 names bytes for DVC, it is no
 protection."""
 
+LEGACY = "md5-dos2unix"
+"""Algorithm of DVC 2, which is read and never written anew: md5 of text without its CR."""
+
 _CHUNK = 1 << 20
-_FORM = re.compile(r"(?:md5:[0-9a-f]{32}(?:\.dir)?|sha256:[0-9a-f]{64})\Z")
+_FORM = re.compile(r"(?:md5(?:-dos2unix)?:[0-9a-f]{32}(?:\.dir)?|sha256:[0-9a-f]{64})\Z")
 
 
-def hasher(algorithm: str) -> "hashlib._Hash":
+class Hasher(Protocol):
+    """The part of `hashlib`'s objects that is used here."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    def update(self, data: bytes | bytearray | memoryview, /) -> None: ...  # noqa: D102
+    def digest(self) -> bytes: ...  # noqa: D102
+    def hexdigest(self) -> str: ...  # noqa: D102
+
+
+def hasher(algorithm: str) -> Hasher:
     """Make a new hash object of a known algorithm."""
+    if algorithm == LEGACY:
+        from cauce.kernel.dos2unix import Dos2Unix  # late: only data of DVC 2 need it
+
+        return Dos2Unix()
     if algorithm not in ALGORITHMS:
         raise Invalid(f"no digest algorithm {algorithm!r}", hint=f"known: {', '.join(ALGORITHMS)}")
     return hashlib.new(algorithm, usedforsecurity=False)

@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol
 from msgspec import Struct
 
 from cauce.errors import Unwritable
-from cauce.kernel.digest import split
+from cauce.kernel.digest import LEGACY, split
 from cauce.kernel.entities import Digest
 
 _KEY = re.compile(r"files/(md5|sha256)/([0-9a-f]{2})/([0-9a-f]+(?:\.dir)?)\Z")
@@ -25,7 +25,14 @@ _KEY = re.compile(r"files/(md5|sha256)/([0-9a-f]{2})/([0-9a-f]+(?:\.dir)?)\Z")
 def key(digest: str) -> str:
     """Give the place of an object below any store's root; `Invalid` for a malformed digest."""
     split(digest)
+    return place(digest)
+
+
+def place(digest: str) -> str:
+    """Give the place of an object whose name was checked before."""
     algorithm, _, name = digest.partition(":")
+    if algorithm == LEGACY:  # DVC 2 knew no other algorithm, and no folder for it
+        return f"{name[:2]}/{name[2:]}"
     return f"files/{algorithm}/{name[:2]}/{name[2:]}"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from cauce.errors import NotFound
-from cauce.kernel import config, manifest, operation, plugins
+from cauce.kernel import config, digest, manifest, operation, plugins
 from cauce.kernel.entities import Digest, Manifest, Ref, Version
 from cauce.kernel.kept import Kept
 
@@ -246,7 +246,7 @@ def _open_objects(root: Path, settings: config.Settings) -> "ObjectStore":
         return base
     cache: Path = plugins.load("formats", "dvc").cache_dir(root)
     dvc: ObjectStore = plugins.load("stores", "file")(f"file:{cache}", root, settings)
-    return wrappers.Routed({"md5": dvc}, base)
+    return wrappers.Routed({"md5": dvc, digest.LEGACY: dvc}, base)
 
 
 def _person(root: Path | None) -> str:

@@ -402,7 +402,7 @@ class Routed:
         return self._routes.get(digest.partition(":")[0], self._base)
 
     def _stores(self) -> tuple[ObjectStore, ...]:
-        return (*self._routes.values(), self._base)
+        return tuple(dict.fromkeys((*self._routes.values(), self._base)))
 
 
 def _damaged(digest: Digest) -> Damaged:

@@ -67,8 +67,7 @@ def _copy_all(
     """Copy between folders: one thread, because the disk is what takes the time."""
     with store._batch() as batch:
         for name in digests:
-            algorithm, _, digits = name.partition(":")
-            key = f"files/{algorithm}/{digits[:2]}/{digits[2:]}"  # they are checked already
+            key = objects.place(name)  # they are checked already
             try:
                 origin = os.open(f"{source.root}/{key}", os.O_RDONLY | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError):

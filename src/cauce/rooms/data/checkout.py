@@ -36,10 +36,12 @@ class _Plan(Struct, frozen=True, kw_only=True):
         keep: Unsaved ones that are in nobody's way.
         unchanged: Files that are right.
         found: What the plan was made from.
+        algorithm: What the sums are made with.
     """
 
     path: str
     isexec: bool
+    algorithm: str
     write: dict[str, str]
     remove: list[str]
     keep: list[str]
@@ -57,7 +59,7 @@ def checkout(
     if version is None:
         for _, out in status.select(ws, paths):
             if out.cache and (out.md5 or out.files):  # else nothing is known to restore
-                plans.append(_plan(ws, out.path, status.wanted(ws, out), out.isexec, force))
+                plans.append(_plan(ws, out, status.wanted(ws, out), force))
     else:
         plans.append(_plan_version(ws, paths, version, force))
     _require_objects(ws, plans)
@@ -86,25 +88,26 @@ def _plan_version(ws: Workspace, paths: Sequence[Path], spec: str, force: bool) 
     files = versions.sums(tree, spec)
     if not tree.labels[versions.DVC].endswith(".dir"):
         files = {"": next(iter(files.values()))}
-    plan = _plan(ws, path, files, versions.EXEC in tree.labels, force)
+    plan = _plan(ws, adding.output(tree), files, force)
     name = spec.partition("@")[0]
     number = versions.number_of(ws, name, found.id)
     return replace(plan, tree=tree, version=f"{name}@{number}" if number else spec)
 
 
-def _plan(ws: Workspace, path: str, wanted: dict[str, str], isexec: bool, force: bool) -> _Plan:
+def _plan(ws: Workspace, out: dvc.Output, wanted: dict[str, str], force: bool) -> _Plan:
     """Compare and decide.
 
     Raises:
         Conflict: A file that is in no version would be replaced, and force was not given.
     """
+    path = out.path
     found = worktree.scan(ws.folder, path)
-    have = worktree.sums(ws.folder, path, found)
+    have = status.sums(ws, out, found)
     write = {rel: md5 for rel, md5 in wanted.items() if have.get(rel) != md5}
     extra = have.keys() - wanted.keys()
     at_stake = extra | (write.keys() & have.keys())
-    stored = _stored(ws, {Digest(f"md5:{have[rel]}") for rel in at_stake})
-    unsaved = {rel for rel in at_stake if f"md5:{have[rel]}" not in stored}
+    stored = _stored(ws, {Digest(f"{out.algorithm}:{have[rel]}") for rel in at_stake})
+    unsaved = {rel for rel in at_stake if f"{out.algorithm}:{have[rel]}" not in stored}
     unsaved |= found.problems.keys()
     blocking = unsaved & _in_the_way(write, extra | found.problems.keys())
     lost = sorted((unsaved & write.keys()) | blocking)
@@ -117,7 +120,8 @@ def _plan(ws: Workspace, path: str, wanted: dict[str, str], isexec: bool, force:
     keep = set() if force else unsaved - write.keys()
     return _Plan(
         path=path,
-        isexec=isexec,
+        isexec=out.isexec,
+        algorithm=out.algorithm,
         write=write,
         remove=sorted((extra | found.problems.keys()) - keep - write.keys()),
         keep=sorted(keep),
@@ -151,7 +155,7 @@ def _parents(rel: str) -> Iterator[str]:
 
 def _require_objects(ws: Workspace, plans: Sequence[_Plan]) -> None:
     """Raise `NotFound` while nothing has been touched, when an object is missing."""
-    needed = {Digest(f"md5:{md5}") for plan in plans for md5 in plan.write.values()}
+    needed = {Digest(f"{plan.algorithm}:{md5}") for plan in plans for md5 in plan.write.values()}
     missing = needed - ws.objects.has(needed)
     if not missing:
         return
@@ -159,7 +163,7 @@ def _require_objects(ws: Workspace, plans: Sequence[_Plan]) -> None:
         worktree.join(plan.path, rel)
         for plan in plans
         for rel, md5 in plan.write.items()
-        if f"md5:{md5}" in missing
+        if f"{plan.algorithm}:{md5}" in missing
     ]
     raise NotFound(
         f"{len(missing)} of {len(needed)} objects are not in the store, first that of {min(rels)}",
@@ -233,7 +237,7 @@ def _write_all(ws: Workspace, plan: _Plan) -> None:
             own = Path(scratch) / str(number)
             made: set[str] = set()
             return [
-                (rel, _write(ws, plan, rel, Digest(f"md5:{md5}"), own, made))
+                (rel, _write(ws, plan, rel, Digest(f"{plan.algorithm}:{md5}"), own, made))
                 for rel, md5 in parts[number]
             ]
 
@@ -242,7 +246,8 @@ def _write_all(ws: Workspace, plan: _Plan) -> None:
             for part in pool.map(work, range(len(parts))):
                 stamps.update(part)
                 progress.report(f"restoring {plan.path}", len(stamps), len(rows))
-    _remember(ws.folder, plan, stamps)
+    if plan.algorithm == "md5":
+        _remember(ws.folder, plan, stamps)
 
 
 def _remember(root: Path, plan: _Plan, stamps: Mapping[str, Stamp | None]) -> None:

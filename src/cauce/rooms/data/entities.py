@@ -110,7 +110,6 @@ class OutStatus(Entity, frozen=True):
     Attributes:
         path: The data, relative to the project.
         file: Its `.dvc` file.
-        state: `unsupported`: written by version 2 of DVC.
         version: `name@number` that the `.dvc` file stands for, empty when the catalogue has none.
         sample: The first changes, at most 20.
         missing: Objects that the `.dvc` file needs and the store lacks.
@@ -118,7 +117,7 @@ class OutStatus(Entity, frozen=True):
 
     path: str
     file: str
-    state: Literal["unchanged", "modified", "deleted", "unsupported"]
+    state: Literal["unchanged", "modified", "deleted"]
     version: str = ""
     unchanged: int = 0
     modified: int = 0

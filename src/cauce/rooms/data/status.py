@@ -6,11 +6,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cauce.errors import NotFound, Unsupported
+from cauce.errors import NotFound
 from cauce.kernel.entities import Digest
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import dvc, versions, worktree
+from cauce.rooms.data import dvc, legacy, versions, worktree
 from cauce.rooms.data.entities import Change, Kind, OutStatus
+from cauce.rooms.data.worktree import Found
 
 _SAMPLE = 20
 
@@ -57,21 +58,29 @@ def wanted(ws: Workspace, out: dvc.Output) -> dict[str, str]:
     """Give path -> md5 of an output's files; a file by itself has the path "".
 
     Raises:
-        Unsupported: Version 2 of DVC wrote it.
         NotFound: Its `.dir` object is not in the store.
     """
-    if out.legacy:
-        raise Unsupported(
-            f"{out.path} was added by version 2 of DVC, whose sums ignore line ends",
-            hint="dvc cache migrate --dvc-files, or add it again",
-        )
     if out.files:  # a bucket that keeps versions has no list
         return {file.path: file.md5 for file in out.files}
     if not out.md5:
         return {}
     if not out.folder:
         return {"": out.md5}
-    return dvc.load().parse(ws.objects.get(Digest(f"md5:{out.md5}")))
+    return dvc.load().parse(ws.objects.get(out.digest))
+
+
+def sums(ws: Workspace, out: dvc.Output, found: Found) -> dict[str, str]:
+    """Give the sum of each file that is there, by the algorithm of the output's own sums."""
+    if out.legacy:
+        return legacy.sums(ws.folder, out.path, found)
+    return worktree.sums(ws.folder, out.path, found)
+
+
+def named(files: dict[str, str], out: dvc.Output) -> Digest:
+    """Name the list of a folder's files, by the algorithm of an output."""
+    format = dvc.load()
+    name = format.name(format.dump(files))
+    return Digest(f"{out.algorithm}:{name.partition(':')[2]}")
 
 
 def status(ws: Workspace, paths: Sequence[Path]) -> list[OutStatus]:
@@ -101,14 +110,12 @@ def _one(ws: Workspace, file: str, out: dvc.Output, known: dict[str, str]) -> Ou
     """Compare one output."""
     found = worktree.scan(ws.folder, out.path)
     basic = OutStatus(path=out.path, file=file, state="modified", version=known.get(out.md5, ""))
-    if out.legacy:
-        return replace(basic, state="unsupported")
-    new = worktree.sums(ws.folder, out.path, found)
+    new = sums(ws, out, found)
     try:
         old = wanted(ws, out)
     except NotFound:
         # The list of names is gone, but names and sums give its own name.
-        same = bool(new) and dvc.load().name(dvc.load().dump(new)) == f"md5:{out.md5}"
+        same = bool(new) and named(new, out) == out.digest
         state = "unchanged" if same else "deleted" if found.folder is None else "modified"
         return replace(basic, state=state, unchanged=len(new) if same else 0, missing=1)
     changes: dict[str, Kind] = dict.fromkeys(found.problems, "unreadable")
@@ -116,7 +123,7 @@ def _one(ws: Workspace, file: str, out: dvc.Output, known: dict[str, str]) -> Ou
     changes |= {rel: "modified" for rel in new.keys() & old.keys() if new[rel] != old[rel]}
     changes |= dict.fromkeys(old.keys() - new.keys() - found.problems.keys(), "deleted")
     kinds = Counter(changes.values())
-    needed = {Digest(f"md5:{md5}") for md5 in old.values()}
+    needed = {Digest(f"{out.algorithm}:{md5}") for md5 in old.values()}
     gone = found.folder is None and not found.problems
     return replace(
         basic,

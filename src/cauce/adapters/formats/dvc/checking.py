@@ -8,12 +8,14 @@ from cauce.adapters.formats.dvc.config import Config, scan, text_of
 from cauce.errors import Invalid
 
 
-def check(merged: Config, files: Sequence[Path]) -> None:
+def check(merged: Config, files: Sequence[Path] = (), *, urls: bool = False) -> None:
     """Raise `Invalid` for the first section, option or value that DVC does not know.
 
     Args:
         merged: All levels together: a remote's url may be in another than its options.
         files: Where it was read from, to name the line.
+        urls: Whether each remote must have a url: DVC would read nothing of a file without, but
+            whoever only looks is told so by the remote that is used.
     """
     for section, options in merged.items():
         kind, name = schema.split(section)
@@ -23,9 +25,9 @@ def check(merged: Config, files: Sequence[Path]) -> None:
                 f"{_line(files, section, '')}there is no section [{section[:80]}]",
                 hint=f"known: {known}",
             )
-        if kind == "remote" and options and "url" not in options:
+        if urls and kind == "remote" and options and "url" not in options:
             raise Invalid(
-                f"{_line(files, section, '')}[{section}] has no url",
+                f"[{section}] has no url",
                 hint=f"cauce data remote add -f {name} URL",
             )
         kinds = schema.known(kind, options.get("url", ""))

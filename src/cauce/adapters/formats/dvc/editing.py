@@ -181,7 +181,7 @@ def edit(root: Path, level: Level) -> Iterator[Document]:
     read = {name: found for name, _, found in config.each(root)}
     read[level] = document.values()
     merged = config.merge(read[name] for name in config.LEVELS if name in read)
-    checking.check(merged, [])
+    checking.check(merged, urls=True)
     with objects.writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, text)

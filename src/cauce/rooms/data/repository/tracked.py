@@ -108,7 +108,7 @@ def remove(ws: Workspace, targets: Sequence[Path], *, outs: bool, force: bool) -
 def _require_saved(ws: Workspace, file: str, out: dvc.Output) -> None:
     """Raise `Conflict` where files would be lost that are in no version."""
     (found,) = status.status(ws, [ws.folder / file])[:1] or (None,)
-    if found is not None and (found.modified or found.added or found.state == "unsupported"):
+    if found is not None and (found.modified or found.added):
         raise Conflict(
             f"{out.path} has {found.modified + found.added} files that are in no version",
             hint="`cauce data add` keeps them; --force throws them away",

@@ -69,7 +69,7 @@ def take(ws: Workspace, history: History, listings: Listings, name: str, commit:
     for _, out in pairs:
         if not out.md5:
             continue
-        digest = Digest(f"md5:{out.md5}")
+        digest = out.digest
         if not out.folder:
             items[out.path] = Item(digest, out.size or 0, out.path)
             continue
@@ -79,7 +79,7 @@ def take(ws: Workspace, history: History, listings: Listings, name: str, commit:
             unknown.append(out.path)
             continue
         items |= {
-            f"{out.path}/{rel}": Item(Digest(f"md5:{md5}"), 0, out.path)
+            f"{out.path}/{rel}": Item(Digest(f"{out.algorithm}:{md5}"), 0, out.path)
             for rel, md5 in inside.items()
         }
     return Snapshot(name, commit, items, frozenset(unknown))

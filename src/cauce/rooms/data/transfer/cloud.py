@@ -45,7 +45,7 @@ def _needed(ws: Workspace, group: Sequence[Target]) -> Iterator[tuple[Digest, st
             except NotFound:
                 continue  # its own row says that the list is not here
             for rel, md5 in target.files(rows):
-                yield Digest(f"md5:{md5}"), worktree.join(target.out.path, rel)
+                yield Digest(f"{target.out.algorithm}:{md5}"), worktree.join(target.out.path, rel)
 
 
 def _state(here: bool, there: bool) -> CloudState | None:

@@ -83,7 +83,7 @@ def push(
             except NotFound:
                 lost.append(target.out.path)
                 continue
-            needed = [Digest(f"md5:{md5}") for _, md5 in target.files(rows)]
+            needed = [Digest(f"{target.out.algorithm}:{md5}") for _, md5 in target.files(rows)]
             files.update(dict.fromkeys(needed))
             if target.listed and not target.below:
                 folders[target.name] = set(needed)
@@ -169,7 +169,7 @@ def _files(ws: Workspace, found: Sequence[Target], lost: list[Digest]) -> dict[D
     for target in found:
         if target.name not in lost:
             rows = target.files(wanted.listing(ws.objects, target))
-            names.update({Digest(f"md5:{md5}"): None for _, md5 in rows})
+            names.update({Digest(f"{target.out.algorithm}:{md5}"): None for _, md5 in rows})
     return names
 
 
@@ -206,7 +206,7 @@ class _Mover:
         try:
             moving.move(source, target, names, trust=trust, jobs=self._jobs, moved=self._count)
         except (Damaged, Unavailable) as error:
-            named = re.search(r"md5:[0-9a-f]{32}(\.dir)?", error.message)
+            named = re.search(r"md5(-dos2unix)?:[0-9a-f]{32}(\.dir)?", error.message)
             if named is None:
                 raise
             path = wanted.where(self._ws, self._found, Digest(named[0]))

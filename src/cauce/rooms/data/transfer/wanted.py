@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from cauce.errors import NotFound, Unsupported
+from cauce.errors import NotFound
 from cauce.kernel.entities import Digest
 from cauce.kernel.objects import ObjectStore
 from cauce.kernel.workspace import Workspace
@@ -32,7 +32,7 @@ class Target(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> Digest:
         """The output's own object."""
-        return Digest(f"md5:{self.out.md5}")
+        return self.out.digest
 
     def files(self, listing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Give path and md5 of the files that were asked for, out of those of the folder."""
@@ -90,13 +90,8 @@ def _history(ws: Workspace, scope: Scope) -> list[tuple[str, dvc.Output]]:
 
 
 def _usable(found: Iterable[Target]) -> Iterator[Target]:
-    """Leave out what has no object, refuse what we cannot name."""
+    """Leave out what has no object."""
     for target in found:
-        if target.out.legacy and target.out.md5:
-            raise Unsupported(
-                f"{target.out.path} was added by version 2 of DVC, whose sums ignore line ends",
-                hint="dvc cache migrate --dvc-files, or add it again",
-            )
         if (target.out.md5 or target.out.files) and target.out.cache:
             yield target
 
