@@ -26,6 +26,8 @@ SHIPPED: dict[str, dict[str, tuple[str, str]]] = {
         "gcs": ("cauce.adapters.stores.blobs:open_store", ""),
         "azure": ("cauce.adapters.stores.blobs:open_store", ""),
         "az": ("cauce.adapters.stores.blobs:open_store", ""),
+        "web": ("cauce.adapters.stores.web:open_store", ""),
+        "ssh": ("cauce.adapters.stores.ssh:open_store", "ssh"),
         "versioned": ("cauce.adapters.stores.versioned:open_store", ""),
         "packed": ("cauce.adapters.stores.packed:open_store", ""),
         "http": ("cauce.adapters.stores.http:open_store", ""),

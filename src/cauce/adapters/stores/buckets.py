@@ -57,7 +57,7 @@ _OWN = {
 }
 _MAPS = {"s3": _S3, "gs": _GS, "azure": _AZURE}
 
-_RETRY: "RetryConfig" = {
+RETRY: "RetryConfig" = {
     "max_retries": 4,
     "retry_timeout": timedelta(seconds=60),
     "backoff": {"init_backoff": timedelta(milliseconds=100), "base": 2},
@@ -82,14 +82,14 @@ def connect(url: str, settings: Settings, options: Options | None = None) -> Buc
         raise Invalid(f"{url!r} names no bucket", hint=f"write {parts.scheme}://BUCKET/PREFIX")
     given = _from_settings(settings) if options is None else dict(options)
     _require_known(kind, given)
-    client = _client(given)
+    connection = client(given)
     config: dict[str, Any] = {
         name: given[option] for option, name in _MAPS[kind].items() if given.get(option)
     }
     if _flag(given, "allow_anonymous_login", default=False):
         config["skip_signature"] = True
     prefix = unquote(parts.path).strip("/") or None
-    common: Any = {"prefix": prefix, "client_options": client, "retry_config": _RETRY}
+    common: Any = {"prefix": prefix, "client_options": connection, "retry_config": RETRY}
     if kind == "s3":
         return S3Store(parts.netloc, config=_aws(config, given), **common)  # type: ignore[arg-type]
     if kind == "gs":
@@ -118,26 +118,26 @@ def _require_known(kind: str, given: Options) -> None:
         )
 
 
-def _client(given: Options) -> "ClientConfig":
+def client(given: Options) -> "ClientConfig":
     """Translate the options of the connection."""
-    client: ClientConfig = {
+    found: ClientConfig = {
         "connect_timeout": f"{_seconds(given, 'connect_timeout', 5)}s",
         "timeout": "1day",  # of a whole body; the default of 30 s would cut large files
     }
     # The time without a byte, after which an answer counts as lost.
-    client["read_timeout"] = f"{_seconds(given, 'read_timeout', 60)}s"
+    found["read_timeout"] = f"{_seconds(given, 'read_timeout', 60)}s"
     plain = given.get("endpointurl", "").startswith("http://")
     if not _flag(given, "use_ssl", default=True) or (plain and "use_ssl" not in given):
-        client["allow_http"] = True
+        found["allow_http"] = True
     verify = given.get("ssl_verify", "true")
     if verify.lower() == "false":
-        client["allow_invalid_certificates"] = True
+        found["allow_invalid_certificates"] = True
     elif verify.lower() != "true":
         raise Unsupported(
             f"ssl_verify = {verify} names a file of certificates, which is not spoken here",
             hint="give it to the system, or by the variable SSL_CERT_FILE",
         )
-    return client
+    return found
 
 
 def _aws(config: dict[str, Any], given: Options) -> dict[str, Any]:
