@@ -185,6 +185,13 @@ def test_moved_data_take_their_file_their_version_and_their_ignored_line_along(w
     assert ws.data.status()[0].state == "unchanged"
 
 
+def test_data_move_up_into_the_project_itself(ws, root):
+    place = folders.write(root / "sub" / "digits", DATA)
+    ws.data.add(place)
+    assert ws.data.move(place, root).new == "digits"
+    assert folders.read(root / "digits") == DATA
+
+
 @pytest.mark.parametrize(
     ("target", "kind"),
     [
@@ -286,3 +293,15 @@ def test_outputs_that_are_not_cached_or_never_ran_are_left_alone_by_a_checkout(w
         "out/prepared": 0,
         "plain.txt": 0,
     }
+
+
+def test_git_takes_what_changed_where_the_config_says_so(ws, root):
+    place = folders.write(root / "digits", DATA)
+    ws.data.add(place)
+    folders.git(root, "add", "-A")
+    ws.data.config("core.autostage", "true")
+    ws.data.move(place, root / "numbers")
+    staged = folders.git(root, "diff", "--cached", "--name-only").split()
+    assert "numbers.dvc" in staged
+    assert "digits.dvc" not in staged
+    assert "/numbers" in folders.git(root, "show", ":.gitignore")

@@ -163,6 +163,7 @@ class Format(Protocol):
     def name(self, data: bytes) -> Digest: ...  # noqa: D102
     def hide(self, root: Path, path: Path) -> Path | None: ...  # noqa: D102
     def unhide(self, root: Path, path: Path) -> Path | None: ...  # noqa: D102
+    def stage(self, root: Path, paths: Sequence[Path]) -> None: ...  # noqa: D102
     def tracked(self, path: Path) -> bool: ...  # noqa: D102
     def versioned(self, root: Path) -> bool: ...  # noqa: D102
     def remotes(self, root: Path) -> tuple[str, dict[str, dict[str, str]]]: ...  # noqa: D102

@@ -14,7 +14,7 @@ from cauce.adapters.formats.dvc.entities import (
     Repository,
 )
 from cauce.adapters.formats.dvc.files import interpret, read, read_text
-from cauce.adapters.formats.dvc.gitignore import hide, tracked, unhide, versioned
+from cauce.adapters.formats.dvc.gitignore import hide, stage, tracked, unhide, versioned
 from cauce.adapters.formats.dvc.ignore import Ignore, find
 from cauce.adapters.formats.dvc.lock import locked
 from cauce.adapters.formats.dvc.paths import inside
@@ -50,6 +50,7 @@ __all__ = [
     "read_text",
     "relocate",
     "remotes",
+    "stage",
     "stored",
     "tracked",
     "unhide",

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from cauce.adapters.formats.dvc import config
@@ -77,6 +78,23 @@ def unhide(root: Path, path: Path) -> Path | None:
     else:
         file.unlink()
     return file
+
+
+def stage(root: Path, paths: Sequence[Path]) -> None:
+    """Let git take what changed, where the config says `core.autostage`.
+
+    Args:
+        root: Project folder.
+        paths: DVC's files, also removed ones; the `.gitignore` beside each is taken too. Data are
+            passed over: git ignores them.
+    """
+    if config.load(root).get("core", {}).get("autostage", "").lower() != "true":
+        return
+    files = {path for path in paths if path.name.endswith((".dvc", ".yaml", ".lock"))}
+    files |= {path.parent / "dvc.lock" for path in files if path.name == "dvc.yaml"}
+    files |= {path.parent / ".gitignore" for path in paths}
+    for file in sorted(files):
+        _git(root, "add", "-A", "--", str(file))
 
 
 def _line(name: str) -> str:

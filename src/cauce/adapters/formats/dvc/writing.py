@@ -110,11 +110,11 @@ def accept_stages(root: Path, place: str, outputs: Sequence[Output]) -> None:
 
 
 def relocate(root: Path, old: Path, new: Path, output: Output, path: str) -> None:
-    """Let an output have another place: its file is written anew, comments and all come along.
+    """Write the file of an output for another place; comments and all come along.
 
     Args:
         root: Project folder.
-        old: The `.dvc` file now; it is removed when it is another than the new one.
+        old: The `.dvc` file now; it stays, for the caller to remove when the data have moved.
         new: The `.dvc` file from now on.
         output: The output as `old` names it.
         path: Its place from now on, relative to the project.
@@ -131,8 +131,6 @@ def relocate(root: Path, old: Path, new: Path, output: Output, path: str) -> Non
             dep["path"] = posixpath.relpath(real, new.parent.as_posix())
     _seal(body)
     save(new, body)
-    if old != new:
-        old.unlink()
 
 
 def _seal(body: Any) -> None:

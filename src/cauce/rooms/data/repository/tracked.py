@@ -18,24 +18,38 @@ def move(ws: Workspace, source: Path, target: Path) -> Moved:
     root = ws.folder
     format = dvc.load()
     old = worktree.locate(ws, source)
-    new = worktree.locate(ws, target / source.name if (root / target).is_dir() else target)
+    whole = (Path.cwd() / target).resolve() == root.resolve()
+    new = worktree.locate(ws, target / source.name if whole else target)
+    if (root / new).is_dir() and not (root / f"{new}.dvc").is_file():
+        new = f"{new}/{source.name}"
     pairs = [pair for pair in status.select(ws, [source]) if pair[1].path == old]
     if not pairs:
         raise NotFound(f"{old} is not tracked by itself", hint="move what its .dvc file names")
     file, out = pairs[0]
     if out.stage:
         raise Conflict(f"{old} is made by stage {out.stage}", hint="change its path in dvc.yaml")
-    _require_free(ws, old, new)
-    fresh = root / f"{new}.dvc"
+    if not _began(ws, out, new):
+        _require_free(ws, old, new)
     with format.locked(root):
         # Git looks away first: a move that is killed lets nobody commit the data.
         format.hide(root, root / new)
+        format.relocate(root, root / file, root / f"{new}.dvc", out, new)
         if (root / old).exists():
             (root / old).rename(root / new)
-        format.relocate(root, root / file, fresh, out, new)
+        (root / file).unlink()
         format.unhide(root, root / old)
+        format.stage(root, [root / file, root / f"{new}.dvc", root / new])
         version = _record_move(ws, out, new)
     return Moved(old=old, new=new, file=f"{new}.dvc", version=version)
+
+
+def _began(ws: Workspace, out: dvc.Output, new: str) -> bool:
+    """Tell whether a move to there was killed: both files agree, the data are in one place."""
+    root = ws.folder
+    fresh = root / f"{new}.dvc"
+    if not fresh.is_file() or ((root / out.path).exists() and (root / new).exists()):
+        return False
+    return any((it.path, it.md5) == (new, out.md5) for it in dvc.load().read(root, fresh).outs)
 
 
 def _record_move(ws: Workspace, out: dvc.Output, new: str) -> str:
@@ -101,6 +115,7 @@ def remove(ws: Workspace, targets: Sequence[Path], *, outs: bool, force: bool) -
                 _delete(place)
             (root / file).unlink(missing_ok=True)
             format.unhide(root, place)
+            format.stage(root, [root / file, place])
             done.append(Removed(path=out.path, file=file, kept=place.exists()))
     return done
 
@@ -169,6 +184,7 @@ def _commit(ws: Workspace, file: str, out: dvc.Output, message: str) -> Committe
             named = f"{version.name}@{version.number}"
             format.accept(root, root / file, wanted)
             format.hide(root, root / out.path)
+        format.stage(root, [root / file, root / out.path])
     return Committed(path=out.path, file=file, md5=wanted.md5, changed=changed, version=named)
 
 
