@@ -2,6 +2,7 @@
 
 import os
 import random
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -191,6 +192,17 @@ def test_a_place_that_does_not_answer_for_a_while_is_asked_again(tmp_path):
     with pytest.raises(Unavailable):
         moving.move(cache, store, more, sleep=lambda _: None)
     assert list(tmp_path.glob("*.pack")) == []
+
+
+def test_a_push_that_fails_leaves_no_temporary_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("cauce.kernel.packs.pack.TARGET", 1000)
+    blobs = Flaky()
+    blobs.lanes = 3
+    blobs.left = 1000
+    with pytest.raises(Unavailable):
+        PackedStore(blobs).put([os.urandom(1000) for _ in range(50)])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_push_from_afar_goes_through_packs_too(store, blobs):

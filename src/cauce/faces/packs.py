@@ -31,7 +31,7 @@ from cauce.kernel.packs.known import Known
 from cauce.kernel.wire import Malformed
 from cauce.kernel.workspace import Workspace
 
-_FULL = 32 << 20
+_FULL = 16 << 20
 """Bytes of objects after which an answer is full."""
 
 _GROUP = 8 << 20

@@ -22,7 +22,7 @@ A flag comes before the environment, that before `cauce.toml`, that before `[too
 
 An unknown key is an error that names the nearest known one. `cauce admin settings` prints what
 holds in a project and where each value came from. `[flow.NAME]` tables are described in
-[Flow](flow.md).
+[Flow](flow.md); `layout` of `[remote.NAME]` in [Packs and chunks](packs.md).
 
 | setting | default | variable | what it does |
 | --- | --- | --- | --- |"""

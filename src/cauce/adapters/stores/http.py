@@ -18,7 +18,7 @@ from cauce.kernel.packs import chunks, message
 
 _SMALL = 1 << 20
 _BATCH_BYTES, _BATCH_COUNT = 16 << 20, 20_000
-_ASK = 2000
+_ASK = 20_000
 _ASK_MANY = 20_000
 _FILES = 1024
 _BLOCK = 4 << 20

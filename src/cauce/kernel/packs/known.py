@@ -44,7 +44,7 @@ class Known:
         found: dict[bytes, Spot] = {}
         if not self._file.exists():
             return found
-        with self._opened() as table:
+        with self._unless_broken(), self._opened() as table:
             for name in names:
                 row = table.execute("SELECT object, start FROM chunks WHERE name = ?", (name,))
                 for holder, start in row:
@@ -61,14 +61,24 @@ class Known:
                 yield chunk.tobytes(), name, start
                 start += length
 
-        with self._opened() as table:
+        with self._unless_broken(), self._opened() as table:
             table.execute(_SCHEMA)
             table.executemany("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?)", rows())
 
     def forget(self, holder: Digest) -> None:
         """Note that an object's bytes are not what they were said to be."""
-        with self._opened() as table:
+        with self._unless_broken(), self._opened() as table:
             table.execute("DELETE FROM chunks WHERE object = ?", (holder,))
+
+    @contextmanager
+    def _unless_broken(self) -> Iterator[None]:
+        """Do without the table where it cannot be used; one that is no table is removed."""
+        try:
+            yield
+        except sqlite3.OperationalError:
+            pass  # locked for long, or the disk is full
+        except sqlite3.DatabaseError:
+            self._file.unlink(missing_ok=True)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

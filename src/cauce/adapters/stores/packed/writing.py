@@ -50,7 +50,7 @@ class Session:
         """
         self._blobs, self._view, self._read = blobs, view, read
         self._pool = ThreadPoolExecutor(blobs.lanes)
-        self._sending: list[Future[None]] = []
+        self._sending: list[tuple[Future[None], Path]] = []
         self._pack: pack.Writer | None = None
         self.written: list[str] = []
         self.visible: Callable[[], None] = lambda: None
@@ -80,6 +80,8 @@ class Session:
             if self._pack is not None:
                 self._pack.drop()
             self._pool.shutdown(cancel_futures=True)
+            for _, path in self._sending:
+                path.unlink(missing_ok=True)
 
     @property
     def _snapshot(self) -> Snapshot:
@@ -266,15 +268,16 @@ class Session:
         """End the current pack and send it, a few at a time."""
         if self._pack is None:
             return
+        while len(self._sending) >= self._blobs.lanes:
+            self._sending.pop(0)[0].result()
         done = self._pack
         name, size = done.end(flush=self._blobs.moves)
         self._pack = None
         for date, row in self._open.items():
             self._rows[row] = Row(name=name, size=size, date=date)
         self._open = {}
-        while len(self._sending) >= self._blobs.lanes:
-            self._sending.pop(0).result()
-        self._sending.append(self._pool.submit(self._send, name, done.path, size))
+        future = self._pool.submit(self._send, name, done.path, size)
+        self._sending.append((future, done.path))
 
     def _send(self, name: str, path: Path, size: int) -> None:
         try:
@@ -291,7 +294,7 @@ class Session:
         """Make all that was stored visible."""
         self._seal()
         while self._sending:
-            self._sending.pop(0).result()
+            self._sending.pop(0)[0].result()
         rows = [row for row in self._rows if row is not None]
         step = index.MOST * RECORD.itemsize
         for start in range(0, len(self._records), step):
