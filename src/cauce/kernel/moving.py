@@ -24,7 +24,7 @@ Moved = Callable[[Digest, int], None]
 LANES = 16
 """Requests in flight when nobody said how many."""
 
-_TRIES = 5
+_TRIES = 3
 _LONGEST = 5.0
 _BATCH = 256
 
@@ -141,7 +141,7 @@ def move(
 ) -> None:
     """Bring objects into a store that lacks them.
 
-    A connection that breaks is tried again, with what is still missing, until five attempts in a
+    A connection that breaks is tried again, with what is still missing, until three attempts in a
     row have brought nothing.
 
     Args:

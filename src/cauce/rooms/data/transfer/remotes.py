@@ -147,29 +147,29 @@ def open_store(ws: Workspace, remote: Remote) -> "ObjectStore":
             store = plugins.load("stores", "file")(f"file:{path}", root, settings)
         return store
     if remote.layout == "packs":
-        return wrappers.Retry(
-            plugins.load("stores", "packed")(
-                remote.url, root, settings, options=dict(remote.options)
-            )
+        store = plugins.load("stores", "packed")(
+            remote.url, root, settings, options=dict(remote.options)
         )
-    return wrappers.Retry(_open_far(remote, scheme, root, ws))
+    else:
+        store = _open_far(remote, scheme, root, ws)
+    # Buckets and web servers are asked again by their library; more would multiply the waiting.
+    return wrappers.Retry(store, attempts=3) if scheme == "ssh" else store
 
 
 def open_versioned(
     ws: Workspace, remote: Remote, places: Mapping[Digest, tuple[str, str]]
 ) -> "ObjectStore":
     """Open a bucket that keeps versions, to read objects at key and version."""
-    from cauce.kernel import wrappers  # late: only transfers need it
-
     if remote.scheme not in {"s3", "gs", "gcs", "azure", "az"}:
         raise Unsupported(
             f"remote {remote.name}: versions of files are read from buckets only",
             hint="use `dvc` for this remote",
         )
     opener = plugins.load("stores", "versioned")
-    return wrappers.Retry(
-        opener(remote.url, ws.folder, ws.settings, options=dict(remote.options), places=places)
+    opened: ObjectStore = opener(
+        remote.url, ws.folder, ws.settings, options=dict(remote.options), places=places
     )
+    return opened
 
 
 def _open_far(remote: Remote, scheme: str, root: Path, ws: Workspace) -> "ObjectStore":
