@@ -51,3 +51,17 @@ def test_labels_given_over_there_come_home_as_a_version(home, project):
     assert home.data.status()[0].version == "digits@v2"
     agents = {node.agent for node in home.lineage.show("dataset:digits@v2").nodes}
     assert "user:ben" in agents
+
+
+def test_a_hub_is_a_remote_of_a_dvc_project(hub, ws, project):
+    place = folders.write(project / "digits", DATA)
+    ws.data.add(place)
+    (project / ".dvc" / "config").write_text(
+        f"[core]\n    remote = hub\n['remote \"hub\"']\n    url = {hub[1]}\n"
+    )
+    assert ws.data.push()[0].objects == 4
+    assert ws.data.push()[0].objects == 0
+    shutil.rmtree(place)
+    shutil.rmtree(project / ".dvc" / "cache")
+    ws.data.pull()
+    assert folders.read(place) == DATA

@@ -128,11 +128,10 @@ def _download(store: LocalStore, source: ObjectStore, name: Digest, beside: str)
                 state.update(data)
                 size += len(data)
             resumed = size > 0
-            with moving.open_near(source, name, store, start=size) as stream:
-                while data := stream.read(_CHUNK):
-                    state.update(data)
-                    local._write(descriptor, data)
-                    size += len(data)
+            for data in _rest(source, name, store, size):
+                state.update(data)
+                local._write(descriptor, data)
+                size += len(data)
             if names.same(name, f"{state.name}:{state.hexdigest()}"):
                 return file, size
             os.ftruncate(descriptor, 0)
@@ -145,6 +144,22 @@ def _download(store: LocalStore, source: ObjectStore, name: Digest, beside: str)
             f"the object {name} came damaged: its bytes are not what its name says",
             hint="delete it from the remote and push it again from where it is whole",
         )
+
+
+def _rest(source: ObjectStore, name: Digest, store: LocalStore, at: int) -> Iterator[bytes]:
+    """Read an object from an offset; as long as each connection brings some, a new one goes on."""
+    while True:
+        start = at
+        try:
+            with moving.open_near(source, name, store, start=at) as stream:
+                while data := stream.read(_CHUNK):
+                    at += len(data)
+                    yield data
+        except (ConnectionError, TimeoutError):  # `Unavailable` is a ConnectionError
+            if at == start:
+                raise
+        else:
+            return
 
 
 @contextmanager
