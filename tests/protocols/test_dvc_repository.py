@@ -259,7 +259,7 @@ NOTES = st.fixed_dictionaries(
         "type": st.sampled_from(["model", "dataset"]),
         "labels": st.lists(TEXT, min_size=1, max_size=3),
         "meta": st.dictionaries(
-            st.from_regex(r"[a-z]{1,8}\Z"),
+            st.from_regex(r"[a-z]{1,8}", fullmatch=True),
             st.recursive(
                 st.integers(-5, 10**6) | st.booleans() | TEXT,
                 lambda inner: st.lists(inner, min_size=1, max_size=2),
@@ -300,3 +300,28 @@ def test_annotations_live_through_an_add_of_either_with_the_same_bytes(
         assert known.outs[0].labels == tuple(notes.get("labels", ()))
         assert known.outs[0].meta == notes.get("meta")
         assert known.desc == top.get("desc", "")
+
+
+def test_the_size_goes_with_a_granular_add_and_comes_back_with_a_full_one(dvc, tmp_path):
+    with project(dvc, tmp_path / "p") as ws:
+        root = ws.folder
+        folders.write(root / "d", {"a": b"1", "b": b"22"})
+        dvc(root, "add", "-q", "d")
+        file = root / "d.dvc"
+        for change in ({"a": b"111"}, {"c": b"4"}):
+            before = file.read_text()
+            folders.write(root / "d", change)
+            dvc(root, "add", "-q", f"d/{next(iter(change))}")
+            theirs = file.read_text()
+            (out,) = format.read(root, file).outs
+            file.write_text(before)
+            format.write(root, file, out)
+            assert file.read_text() == theirs
+        assert "size" not in theirs
+        dvc(root, "add", "-q", "d")
+        full = file.read_text()
+        (out,) = format.read(root, file).outs
+        file.write_text(theirs)
+        format.write(root, file, out)
+        assert file.read_text() == full
+        assert full.endswith("  path: d\n  size: 6\n")

@@ -314,3 +314,30 @@ def test_a_file_without_lines_goes(tmp_path):
     dvc.hide(tmp_path, place)
     dvc.unhide(tmp_path, place)
     assert not (tmp_path / ".gitignore").exists()
+
+
+@given(
+    name=st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,70}", fullmatch=True).filter(
+        lambda it: it != "x.dvc"
+    ),
+    sizes=st.lists(st.none() | st.integers(0, 10**12), min_size=4, max_size=4),
+    isexec=st.booleans(),
+)
+def test_the_quick_writer_gives_the_bytes_of_the_thorough_one(
+    name, sizes, isexec, tmp_path_factory
+):
+    from cauce.adapters.formats.dvc import writing
+
+    root = tmp_path_factory.mktemp("project")
+    path = root / "x.dvc"
+    outs = [
+        dvc.Output(path=name, md5=MD5, size=size, nfiles=nfiles, isexec=isexec and turn > 0)
+        for turn, (size, nfiles) in enumerate(zip(sizes[:2], sizes[2:], strict=True))
+    ]
+    for out in outs:
+        dvc.write(root, path, out)
+    quick = path.read_text()
+    path.unlink()
+    writing.save(path, {"outs": [{**writing.sums(outs[0]), "path": name}]})
+    writing.accept(root, path, outs[1])
+    assert path.read_text() == quick

@@ -13,7 +13,7 @@ from cauce.errors import Invalid
 
 _TOP = frozenset("desc md5 wdir frozen locked deps outs always_changed meta".split())
 
-_PLAIN = re.compile(
+PLAIN = re.compile(
     r"outs:\n- md5: (?P<md5>[0-9a-f]{32}(?:\.dir)?)\n"
     r"(?:  size: (?P<size>[0-9]{1,19})\n)?(?:  nfiles: (?P<nfiles>[0-9]{1,19})\n)?"
     r"(?P<isexec>  isexec: true\n)?(?P<hash>  hash: md5\n)?  path: (?P<path>[A-Za-z_][\w./-]*)\n\Z",
@@ -72,7 +72,7 @@ def interpret(root: Path | None, place: str, reader: Reader) -> DvcFile | None:
         from cauce.adapters.formats.dvc import pipelines  # late: many projects have no stages
 
         return pipelines.interpret(root, place, written, reader)
-    if plain := _PLAIN.match(written):
+    if plain := PLAIN.match(written):
         return DvcFile(path=place, outs=(_plain(root, base, plain, place),))
     top = mapping(nodes.compose(written, place), place, _TOP)
     wdir = text(top.get("wdir"), place)

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from cauce.adapters.formats.dvc.entities import CloudFile, Dependency, DvcFile, Output
-from cauce.adapters.formats.dvc.files import read
+from cauce.adapters.formats.dvc.files import PLAIN, read
+from cauce.adapters.formats.dvc.nodes import scalar
 from cauce.errors import Conflict, Invalid
 from cauce.kernel import digest
 
 _SAID = frozenset("md5 size nfiles isexec hash files cloud etag checksum version_id".split())
 """Keys that describe the bytes: those that are not said any more go."""
+
+_SHORT = 60
+"""Characters of a name that no writer of YAML would fold."""
 
 _LIGHT = frozenset("desc type labels meta locked frozen metric persist isexec size nfiles".split())
 """Keys that the sum of an import leaves out, at any depth."""
@@ -35,6 +39,8 @@ def write(root: Path, path: Path, output: Output) -> None:
         Conflict: The file is an import, or has several outputs without this one.
         Invalid: What is there now is no valid `.dvc` file.
     """
+    if (text := _plain(path, output)) is not None:
+        return replace(path, text)
     if not path.exists():
         name = output.path.rpartition("/")[2]
         return save(path, {"outs": [_fresh(output, name)]})
@@ -51,6 +57,35 @@ def write(root: Path, path: Path, output: Output) -> None:
     else:
         body["outs"] = [_fresh(output, path.name.removesuffix(".dvc"))]
     return save(path, body)
+
+
+def _plain(path: Path, output: Output) -> str | None:
+    """Give the text of a file as `add` writes it, None where the order of keys could be another.
+
+    It saves loading a writer of YAML, which takes longer than adding a few files.
+    """
+    item = _fresh(output, output.path.rpartition("/")[2])
+    rows = "".join(f"  {key}: {_scalar(value)}\n" for key, value in item.items())
+    text = f"outs:\n- {rows[2:]}"
+    if len(item["path"]) > _SHORT or scalar(item["path"]) != item["path"]:
+        return None
+    new = PLAIN.match(text)
+    if new is None or new["hash"] is None:
+        return None
+    try:
+        old = PLAIN.match(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return text
+    except (OSError, UnicodeDecodeError):
+        return None
+    if old is None or old["path"] != new["path"]:
+        return None
+    same = all((old[key] is None) == (new[key] is None) for key in old.groupdict())
+    return text if same else None
+
+
+def _scalar(value: object) -> str:
+    return "true" if value is True else str(value)
 
 
 def write_import(root: Path, path: Path, wanted: DvcFile) -> None:
