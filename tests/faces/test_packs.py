@@ -8,8 +8,10 @@ import struct
 
 import pytest
 
+from cauce.adapters.stores.local import LocalStore
 from cauce.errors import Conflict, Damaged
 from cauce.kernel import digest, moving, plugins
+from cauce.kernel.connection import Reply
 from cauce.kernel.entities import Digest
 from cauce.kernel.packs import chunks, message, pack, table
 
@@ -43,8 +45,6 @@ def paths(sent) -> list[str]:
 
 
 def test_many_small_objects_travel_in_few_requests_both_ways(store, sent, shared, tmp_path):
-    from cauce.adapters.stores.local import LocalStore
-
     here = LocalStore(tmp_path / "here")
     names = here.put([b"%d" % n * 50 for n in range(3000)], algorithm="md5")
     arrived = []
@@ -99,6 +99,40 @@ def test_an_insertion_into_a_big_file_moves_what_is_new(store, sent, shared, tmp
     assert sum(size for _, _, size in sent) < 1_500_000
     assert shared.objects.get(wanted) == other
     assert shared.objects.get(first) == data
+
+
+@pytest.mark.parametrize("hurt", [False, True])
+@pytest.mark.parametrize("start", [0, 1, 3_000_000, 11_999_999])
+def test_a_changed_big_file_is_read_from_the_old_one_where_it_is_the_same(
+    store, shared, tmp_path, hurt, start, monkeypatch
+):
+    here = LocalStore(tmp_path / "here")
+    source = random.Random(start + hurt)
+    before = source.randbytes(12 << 20)
+    after = before[: 7 << 20] + b"inserted" + before[7 << 20 :]
+    old, new = here.put([before, after])
+    moving.move(here, store, [old, new])
+    here.delete([new])
+    if hurt:
+        path = here.path(old)
+        path.chmod(0o644)
+        path.write_bytes(bytes(9 << 20))
+        path.chmod(0o444)
+    received = []
+    whole = Reply.chunks
+    monkeypatch.setattr(
+        Reply, "chunks", lambda self: (received.append(len(x)) or x for x in whole(self))
+    )
+    with moving.open_near(store, new, here, start=start) as stream:
+        assert stream.read() == after[start:]
+    assert hurt or sum(received) < 2 << 20
+
+
+def test_chunks_that_are_not_known_are_said_to_be(ask, shared):
+    (name,) = shared.objects.put([os.urandom(9 << 20)])
+    assert ask("GET", f"/objects/{name}/chunks").status == 404
+    assert ask("GET", f"/objects/{ABSENT}/chunks").status == 404
+    assert ask("GET", "/objects/sha256:00/chunks").status == 422
 
 
 def test_chunks_of_an_object_that_was_removed_are_sent_again(store, shared, tmp_path):

@@ -221,6 +221,12 @@ def _packs(digest: Schema, schemas: Schemas) -> Schema:
         },
         "/objects/{digest}/chunks": {
             "parameters": [digest],
+            "get": {
+                "operationId": "packs.list",
+                "summary": "Read the list of a big object's chunks.",
+                "responses": {"200": {"description": "The list.", "content": pack}}
+                | _refused("401", "404", "422"),
+            },
             "put": {
                 "operationId": "packs.write",
                 "summary": "Store a big object, sent without the chunks that are here.",

@@ -4,6 +4,7 @@ POST /api/v1/packs/put          the body is a pack; every object in it is kept
 POST /api/v1/packs/get          the answer is a pack of those asked for, in order, as many as fit
 POST /api/v1/packs/lacking      the body is a list of chunks; the answer says which are not here
 PUT  /objects/{digest}/chunks   a list of chunks, and those that are lacking: one big object
+GET  /objects/{digest}/chunks   its list of chunks; x-cauce-near names objects that share some
 
 docs/format.md, "Packs over HTTP", says what the bodies are. Whatever comes is hashed before it is
 kept.
@@ -30,6 +31,8 @@ from cauce.kernel.packs import chunks, message
 from cauce.kernel.packs.known import Known
 from cauce.kernel.wire import Malformed
 from cauce.kernel.workspace import Workspace
+
+NEAR = "x-cauce-near"
 
 _FULL = 16 << 20
 """Bytes of objects after which an answer is full."""
@@ -145,17 +148,36 @@ def _lacking(request: Request, body: IO[bytes]) -> Response:
     except Damaged as error:
         raise Malformed(error.message) from error
     ws: Workspace = request.app.state.ws
-    here = Known(ws.folder).find(name.tobytes() for name in given.names)
-    holders = ws.objects.has({spot.object for spot in here.values()})
+    here = Known(ws.folder).find((name.tobytes() for name in given.names), ws.objects.has)
     seen: set[bytes] = set()
     places = []
     for place, row in enumerate(given.names):
         name = row.tobytes()
-        spot = here.get(name)
-        if name not in seen and (spot is None or spot.object not in holders):
+        if name not in seen and name not in here:
             places.append(place)
         seen.add(name)
     return answers.result(request, places)
+
+
+async def whole(request: Request) -> Response:
+    """Answer for one big object in chunks."""
+    if request.method == "PUT":
+        return await write(request)
+    return await run_in_threadpool(_list, request)
+
+
+def _list(request: Request) -> Response:
+    """Answer with the list of an object's chunks; runs in a thread."""
+    request.app.state.callers.identify(request, "reader")
+    digest = Digest(request.path_params["digest"])
+    names.split(digest)
+    ws: Workspace = request.app.state.ws
+    ws.objects.size(digest)  # says so when it is not there
+    data, others = Known(ws.folder).list_of(digest)
+    if not data:
+        raise NotFound(f"the chunks of {digest} are not known", hint="read it whole")
+    headers = {"cache-control": "no-store", NEAR: ",".join(others)}
+    return Response(data, headers=headers, media_type=message.BYTES)
 
 
 async def write(request: Request) -> Response:
@@ -205,7 +227,8 @@ class _Here:
     ) -> None:
         self._store, self._table = store, table
         pairs = zip(known.names, follows, strict=True)
-        self._spots = table.find({name.tobytes() for name, comes in pairs if not comes})
+        wanted = {name.tobytes() for name, comes in pairs if not comes}
+        self._spots = table.find(wanted, store.has)
         self._stream: BinaryIO | None = None
         self._next: tuple[Digest, int] | None = None
 
@@ -238,5 +261,5 @@ ROUTES = [
     Route("/api/v1/packs/put", put, methods=["POST"]),
     Route("/api/v1/packs/get", get, methods=["POST"]),
     Route("/api/v1/packs/lacking", lacking, methods=["POST"]),
-    Route("/objects/{digest}/chunks", write, methods=["PUT"]),
+    Route("/objects/{digest}/chunks", whole, methods=["GET", "PUT"]),
 ]

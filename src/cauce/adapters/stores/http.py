@@ -3,9 +3,11 @@
 import io
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from cauce.adapters.stores.bodies import Chunks
 from cauce.errors import Conflict, Damaged, Invalid, NotFound
 from cauce.kernel import digest as names
 from cauce.kernel import moving, objects, wire
@@ -14,7 +16,7 @@ from cauce.kernel.connection import Connection
 from cauce.kernel.entities import Digest
 from cauce.kernel.moving import Moved
 from cauce.kernel.objects import ObjectInfo, ObjectStore
-from cauce.kernel.packs import chunks, message
+from cauce.kernel.packs import chunks, message, nearby
 
 _SMALL = 1 << 20
 _BATCH_BYTES, _BATCH_COUNT = 16 << 20, 20_000
@@ -161,6 +163,38 @@ class HttpStore:
         blocks = _Blocks(self._connection, digest, self.size(digest))
         blocks.seek(start)
         return cast("BinaryIO", io.BufferedReader(blocks, buffer_size=_BLOCK))
+
+    def open_near(self, digest: Digest, near: ObjectStore, *, start: int = 0) -> BinaryIO:
+        """Open an object; chunks that files of another store hold are read there."""
+        here: dict[bytes, nearby.At] = {}
+        known = b""
+        if max(chunks.WHOLE, start) < self.size(digest):
+            with suppress(NotFound):
+                known, others = self._chunks_of(digest)
+                there = near.has(others)
+                for name in (name for name in others if name in there):
+                    path = near.path(name)
+                    if path is not None:
+                        data, _ = self._chunks_of(name)
+                        here |= nearby.held(chunks.parse(data, f"the list of {name}"), path)
+        if not here:
+            return self.open(digest, start=start)
+
+        def far(first: int, end: int) -> Iterator[bytes]:
+            headers = {"range": f"bytes={first}-{end - 1}"}
+            with self._connection.send("GET", f"/objects/{digest}", headers=headers) as reply:
+                yield from reply.chunks()
+
+        listed = chunks.parse(known, f"the list of {digest}")
+        found = nearby.pieces(listed, here, far, start=start)
+        return cast("BinaryIO", io.BufferedReader(Chunks(found), 1 << 18))
+
+    def _chunks_of(self, digest: Digest) -> tuple[bytes, list[Digest]]:
+        """Ask for an object's list of chunks, and for objects that share some."""
+        with self._connection.send("GET", f"/objects/{digest}/chunks") as reply:
+            others = [Digest(name) for name in reply.header("x-cauce-near").split(",") if name]
+            names.check(others)
+            return reply.read(), others
 
     def read_many(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, memoryview | None]]:
         """Read many small objects in few requests; see `cauce.kernel.moving.read_many`."""
