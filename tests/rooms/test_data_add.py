@@ -16,7 +16,7 @@ from tests.rooms import folders
 from cauce.errors import Conflict, Invalid, NotFound
 from cauce.kernel import digest, workspace
 from cauce.rooms.data import statcache, worktree
-from cauce.rooms.data.statcache import Stamp, StatCache
+from cauce.rooms.data.statcache import Rows, Stamp, Table
 
 DIGITS = {
     "train/1/a.png": b"one",
@@ -372,27 +372,41 @@ def test_a_file_written_in_the_tick_in_which_it_was_hashed_is_not_trusted(tmp_pa
     file = tmp_path / "x"
     file.write_bytes(b"1")
     stamp = Stamp.of(file.stat())
-    cache = StatCache(tmp_path / "cache")
-    cache.put("x", stamp, "0" * 32, began=max(stamp.written, stamp.touched) + 1)
-    cache.save()
-    assert StatCache(tmp_path / "cache").get("x", stamp) is None
+    assert not stamp.settled(max(stamp.written, stamp.touched) + 1)
 
 
-def test_stamps_of_whole_seconds_need_two_seconds_to_be_trusted(tmp_path):
-    cache = StatCache(tmp_path / "cache")
+def test_stamps_of_whole_seconds_need_two_seconds_to_be_trusted():
     stamp = Stamp(size=1, written=5_000_000_000, touched=5_000_000_000, inode=1)
-    cache.put("young", stamp, "0" * 32, began=6_900_000_000)
-    cache.put("old", stamp, "0" * 32, began=7_200_000_000)
-    cache.save()
-    again = StatCache(tmp_path / "cache")
-    assert again.get("young", stamp) is None
-    assert again.get("old", stamp) == "0" * 32
+    assert not stamp.settled(6_900_000_000)
+    assert stamp.settled(7_200_000_000)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"\x82\xa6format\x63\xa5files\x80"])
+@given(
+    st.dictionaries(
+        st.text("ab/c.é\udc80", min_size=1).filter(lambda name: "/" not in name),
+        st.tuples(*[st.integers(-(2**63), 2**63 - 1)] * 4, st.binary(min_size=16, max_size=16)),
+        min_size=1,
+    )
+)
+def test_states_are_read_back_as_they_were_kept(tmp_path_factory, files):
+    folder = tmp_path_factory.mktemp("table")
+    wanted = {name: (Stamp(*row[:4]), row[4].hex()) for name, row in files.items()}
+    table = Table(folder / "x")
+    table.tree, table.shape = "0" * 32 + ".dir", b"shape"
+    table.save({"sub": Rows.of(wanted)})
+    again = Table(folder / "x")
+    rows = again.folders["sub"]
+    sums = [md5 or "0" * 32 for md5 in rows.list_sums()]
+    found = dict(zip(rows.list_names(), zip(rows.list_stamps(), sums, strict=True), strict=True))
+    assert (found, again.tree, again.shape) == (wanted, table.tree, table.shape)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xfe", b"\x94\x02\xa0\xc4\x00\x81\xa0\x93\xc4\x01a\xc4\x01b\xc4\x00"]
+)
 def test_a_damaged_or_foreign_memory_of_sums_is_as_good_as_none(tmp_path, data):
     (tmp_path / "cache").write_bytes(data)
-    assert StatCache(tmp_path / "cache").get("x", Stamp(1, 2, 3, 4)) is None
+    assert Table(tmp_path / "cache").folders == {}
 
 
 def test_a_memory_of_sums_that_cannot_be_written_stops_nobody(ws, digits):

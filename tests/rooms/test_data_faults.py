@@ -196,7 +196,7 @@ def test_a_full_disk_is_said_and_leaves_the_version_where_it_was(tmp_path):
         assert ws.data.add(root / "data").number == "v2"
 
 
-def test_a_file_that_changes_after_it_was_hashed_is_a_conflict_and_no_version(tmp_path):
+def test_a_file_that_changes_after_it_was_found_is_a_conflict_and_no_version(tmp_path):
     root = make(tmp_path / "project", ONE)
     with workspace.open_local(root, agent="user:test") as ws:
         ws.data.init()
@@ -210,9 +210,12 @@ def test_a_file_that_changes_after_it_was_hashed_is_a_conflict_and_no_version(tm
             def __getattr__(self, name):
                 return getattr(self.store, name)
 
-            def put_files(self, paths, *, digests=None):
+            def part(self, algorithm):
+                return Changing(self.store.part(algorithm))
+
+            def take(self, files, algorithm):
                 (root / "data" / "a" / "0").write_bytes(b"changed")
-                return self.store.put_files(paths, digests=digests)
+                return self.store.take(files, algorithm)
 
         ws.objects = Changing(ws.objects)
         with pytest.raises(Conflict, match="changed while it was read"):

@@ -14,7 +14,7 @@ from cauce.kernel.entities import Digest, Entry, Manifest, Version
 FORMAT = 1
 """Number of the manifest's form; a reader refuses a later one."""
 
-_MAX_PATH = 4096
+MAX_PATH = 4096
 _MAX_SIZE = 2**63 - 1
 _KIND = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 
@@ -50,12 +50,17 @@ def check_path(path: str) -> None:
         or "//" in between
         or "/./" in between
         or "/../" in between
-        or len(path.encode()) > _MAX_PATH
+        or len(path.encode()) > MAX_PATH
     ):
         raise Invalid(
             f"{path[:200]!r} is not a safe relative path",
             hint="use relative POSIX paths without '..', backslashes or control characters",
         )
+
+
+def odd(text: str) -> bool:
+    """Tell whether names joined by `/` have a sign that no path may have."""
+    return _BARRED.search(text) is not None
 
 
 def dump(manifest: Manifest) -> bytes:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from msgspec import Struct
 
@@ -178,3 +178,50 @@ class ObjectStore(Protocol):
     def close(self) -> None:
         """Release connections."""
         ...
+
+
+Taken = tuple[Digest, os.stat_result]
+"""Name of a file's bytes, and its state after they were read."""
+
+
+class Files(Protocol):
+    """A store whose objects are files of this machine, which it takes and gives many at once."""
+
+    def take(self, files: Sequence[tuple[str, int]], algorithm: str) -> list[Taken]:
+        """Store files in one pass of reading each, without knowing their names before.
+
+        Args:
+            files: Path, and the bytes that it had when it was found. Whoever found it compares its
+                state with the one that is returned: the file may have changed meanwhile.
+            algorithm: What names the bytes.
+
+        Raises:
+            OSError: One cannot be opened; those before it are stored.
+        """
+        ...
+
+    def whole(self, digests: Iterable[Digest]) -> dict[Digest, str]:
+        """Give the files of objects; missing ones are left out.
+
+        What is known to be whole by its mode and by the store's own record is not read, all else
+        is hashed.
+
+        Raises:
+            Damaged: One is not what its name says.
+        """
+        ...
+
+    def lacking(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Tell which objects have no file; folders are listed, the files are not looked at."""
+        ...
+
+    def shape(self, algorithm: str) -> bytes:
+        """Give what is another when an object came or went, at the cost of 256 `stat`s."""
+        ...
+
+
+def files(store: ObjectStore, algorithm: str) -> Files | None:
+    """Give the folder that a store keeps an algorithm's objects in, None when it is no folder."""
+    part = getattr(store, "part", None)
+    found: Any = part(algorithm) if part is not None else store
+    return found if hasattr(found, "take") else None

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from cauce.adapters.stores import local
+from cauce.adapters.stores import batch as batches
 from cauce.adapters.stores.local import LocalStore
 from cauce.errors import Damaged, NotFound
 from cauce.kernel import digest as names
@@ -34,8 +34,8 @@ def receive(
     if isinstance(source, LocalStore):
         _copy_all(store, source, digests, trust, moved)
         return
-    beside = f"{store.root}/{local._BESIDE}"
-    with store._batch() as batch:
+    beside = f"{store.root}/{batches.BESIDE}"
+    with store.batch() as batch:
         os.makedirs(beside, exist_ok=True)
 
         def one(name: Digest) -> tuple[Digest, str, int]:
@@ -47,8 +47,8 @@ def receive(
                 alone.append(name)
                 continue
             temporary, descriptor = batch.create()
-            with local._closing(descriptor):
-                local._write(descriptor, data)
+            with batches.closing(descriptor):
+                batches.write(descriptor, data)
             batch.place(temporary, f"{store.root}/{objects.key(name)}", len(data))
             moved(name, len(data))
         for name, file, size in moving.lanes(one, alone, jobs):
@@ -65,7 +65,7 @@ def _copy_all(
     store: LocalStore, source: LocalStore, digests: Sequence[Digest], trust: bool, moved: Moved
 ) -> None:
     """Copy between folders: one thread, because the disk is what takes the time."""
-    with store._batch() as batch:
+    with store.batch() as batch:
         for name in digests:
             key = objects.place(name)  # they are checked already
             try:
@@ -97,7 +97,7 @@ def _clone(origin: int, target: int, size: int) -> int:
         except OSError:
             if done:
                 raise
-            return local._copy(origin, target, "md5")[1]
+            return batches.copy(origin, target, "md5")[1]
         if not count:
             break
         done += count
@@ -109,10 +109,10 @@ def _verified(source: LocalStore, name: Digest, origin: int, target: int, size: 
     algorithm = name.partition(":")[0]
     if size <= _CHUNK:
         data = os.read(origin, size + 1)
-        local._write(target, data)
+        batches.write(target, data)
         found, done = names.of(data, algorithm), len(data)
     else:
-        found, done = local._copy(origin, target, algorithm)
+        found, done = batches.copy(origin, target, algorithm)
     if not names.same(name, found):
         raise source._damaged(name)
     return done
@@ -130,7 +130,7 @@ def _download(store: LocalStore, source: ObjectStore, name: Digest, beside: str)
             resumed = size > 0
             for data in _rest(source, name, store, size):
                 state.update(data)
-                local._write(descriptor, data)
+                batches.write(descriptor, data)
                 size += len(data)
             if names.same(name, f"{state.name}:{state.hexdigest()}"):
                 return file, size

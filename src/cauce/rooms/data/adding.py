@@ -1,13 +1,16 @@
 """From files of the work tree to a version."""
 
+import time
+from itertools import islice
 from pathlib import Path
 
 from cauce.errors import Conflict
-from cauce.kernel import ids, progress, runs
+from cauce.kernel import ids, objects, progress, runs
 from cauce.kernel.entities import Digest, Entry, Manifest, Run
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import dvc, versions, worktree
+from cauce.rooms.data import dvc, modes, statcache, versions, worktree
 from cauce.rooms.data.entities import DatasetVersion, Initialised
+from cauce.rooms.data.statcache import Stamp
 from cauce.rooms.data.worktree import Found
 
 _BATCH = 4096
@@ -34,8 +37,34 @@ def initialise(ws: Workspace) -> Initialised:
 
 def take(ws: Workspace, path: str, found: Found) -> Manifest:
     """Store the objects of an output and make its manifest."""
+    files = objects.files(ws.objects, "md5")
+    if files is None:
+        _send(ws, path, found)
+    else:
+        _store(ws, path, found, files)
+    base = path.rpartition("/")[2]
+    rows = sorted(statcache.paths(found.folders))
+    entries = [
+        Entry(path=rel or base, digest=Digest(f"md5:{md5}"), size=stamp.size)
+        for rel, stamp, md5 in rows
+    ]
+    if found.folder:
+        labels = modes.labels(found)
+        tree = versions.folder_tree(ws, path, entries, labels)
+    else:
+        labels = {versions.DVC: str(entries[0].digest), versions.PATH: path}
+        if found.isexec:
+            labels[versions.EXEC] = "true"
+        tree = Manifest(kind=versions.KIND, entries=tuple(entries), labels=labels)
+    md5 = tree.labels[versions.DVC].partition(":")[2]
+    found.keep(md5, b"" if files is None else files.shape("md5"))
+    return tree
+
+
+def _send(ws: Workspace, path: str, found: Found) -> None:
+    """Hash the files, then put those that a store elsewhere lacks."""
     md5s = worktree.sums(ws.folder, path, found)
-    rels = sorted(md5s)
+    rels = list(md5s)
     for start in range(0, len(rels), _BATCH):
         part = rels[start : start + _BATCH]
         ws.objects.put_files(
@@ -43,17 +72,48 @@ def take(ws: Workspace, path: str, found: Found) -> Manifest:
             digests=[Digest(f"md5:{md5s[rel]}") for rel in part],
         )
         progress.report(f"storing {path}", start + len(part), len(rels))
-    base = path.rpartition("/")[2]
-    entries = [
-        Entry(path=rel or base, digest=Digest(f"md5:{md5s[rel]}"), size=found.files[rel].size)
-        for rel in rels
-    ]
-    if found.folder:
-        return versions.folder_tree(ws, path, entries)
-    labels = {versions.DVC: str(entries[0].digest), versions.PATH: path}
-    if found.isexec:
-        labels[versions.EXEC] = "true"
-    return Manifest(kind=versions.KIND, entries=tuple(entries), labels=labels)
+
+
+def _store(ws: Workspace, path: str, found: Found, files: objects.Files) -> None:
+    """Store files in a folder of this machine: each is read once, and hashed while it is copied."""
+    _require_known(ws, path, found, files)
+    total, done = found.unknown, 0
+    began = time.time_ns()
+    todo = found.fresh()
+    while group := list(islice(todo, _BATCH)):
+        places = [f"{ws.folder}/{worktree.join(path, it.rel)}" for it in group]
+        with worktree.reading(path):
+            sizes = [it.stamp.size for it in group]
+            taken = files.take(list(zip(places, sizes, strict=True)), "md5")
+        for it, place, (name, state) in zip(group, places, taken, strict=True):
+            if Stamp.of(state) != it.stamp:
+                raise worktree.changed(place)
+            found.learn(it, name[4:], began=began)
+        done += len(group)
+        progress.report(f"storing {path}", done, total)
+
+
+def _require_known(ws: Workspace, path: str, found: Found, files: objects.Files) -> None:
+    """Put files again whose sums are known but whose objects went, or may go.
+
+    What the `.dvc` file names now is collected by nobody; an old object that only an older version
+    had is put again, which keeps it until the commit.
+    """
+    if found.unknown == found.count:
+        return
+    file = ws.folder / f"{path}.dvc"
+    tree = found.table.tree.encode()
+    named = bool(tree) and file.is_file() and tree in file.read_bytes()
+    if named and found.table.shape == files.shape("md5"):
+        return
+    md5s = {rel: md5 for rel, _, md5 in statcache.paths(found.folders) if md5}
+    names = {Digest(f"md5:{md5}") for md5 in md5s.values()}
+    missing = files.lacking(names) if named else names
+    rels = [rel for rel, md5 in md5s.items() if f"md5:{md5}" in missing]
+    ws.objects.put_files(
+        [ws.folder / worktree.join(path, rel) for rel in rels],
+        digests=[Digest(f"md5:{md5s[rel]}") for rel in rels],
+    )
 
 
 def output(tree: Manifest) -> dvc.Output:

@@ -1,13 +1,9 @@
 """From a version to files of the work tree, without losing what is in no version."""
 
-import errno
 import os
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,15 +11,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cauce.errors import Conflict, Invalid, NotFound
-from cauce.kernel import digest, progress
+from cauce.kernel import digest, objects, progress
 from cauce.kernel.entities import Digest, Manifest
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import adding, dvc, status, versions, worktree
+from cauce.rooms.data import adding, dvc, modes, placing, statcache, status, versions, worktree
 from cauce.rooms.data.entities import CheckoutReport, OutCheckout
-from cauce.rooms.data.statcache import FINE, Stamp, StatCache
+from cauce.rooms.data.statcache import FINE, Rows, Stamp
 from cauce.rooms.data.worktree import Found
 
-_CHUNK, _SAMPLE, _STALE = 64, 20, 24 * 3600.0
+_SAMPLE, _REPORT = 20, 500
 _ADVICE = "`cauce data add` keeps it as a version; --force throws it away"
 
 
@@ -37,6 +33,9 @@ class _Plan(Struct, frozen=True, kw_only=True):
         unchanged: Files that are right.
         found: What the plan was made from.
         algorithm: What the sums are made with.
+        labels: Exec bits and empty folders of the version, where the catalogue has one.
+        sum: What the `.dvc` file names.
+        missing: Files that cannot be restored and were left out, as was allowed.
     """
 
     path: str
@@ -47,27 +46,67 @@ class _Plan(Struct, frozen=True, kw_only=True):
     keep: list[str]
     unchanged: int
     found: Found
+    labels: Mapping[str, str]
+    sum: str = ""
+    missing: tuple[str, ...] = ()
     tree: Manifest | None = None
     version: str = ""
 
 
+class Wish(Struct, frozen=True):
+    """How a checkout goes about it; see `data.checkout`."""
+
+    force: bool = False
+    relink: bool = False
+    allow_missing: bool = False
+
+
 def checkout(
-    ws: Workspace, paths: Sequence[Path], version: str | None, force: bool
+    ws: Workspace,
+    paths: Sequence[Path],
+    version: str | None,
+    force: bool,
+    *,
+    relink: bool = False,
+    allow_missing: bool = False,
 ) -> CheckoutReport:
     """See `data.checkout`."""
+    wish = Wish(force, relink, allow_missing)
     plans: list[_Plan] = []
+    absent: list[OutCheckout] = []
     if version is None:
-        for _, out in status.select(ws, paths):
-            if out.cache and (out.md5 or out.files):  # else nothing is known to restore
-                plans.append(_plan(ws, out, status.wanted(ws, out), force))
+        chosen = [out for _, out in status.select(ws, paths)]
+        labels = status.labels(ws, chosen)
+        for out in chosen:
+            if not out.cache or not (out.md5 or out.files):  # nothing is known to restore
+                continue
+            try:
+                files = status.wanted(ws, out)
+            except NotFound:
+                if not allow_missing:
+                    raise
+                absent.append(OutCheckout(path=out.path, version="", missing=1))
+                continue
+            plans.append(_plan(ws, out, files, labels.get(out.md5, {}), wish))
     else:
-        plans.append(_plan_version(ws, paths, version, force))
-    _require_objects(ws, plans)
+        plans.append(_plan_version(ws, paths, version, wish))
+    if allow_missing:
+        plans = [_without(ws, plan) for plan in plans]
+    sources = _require_objects(ws, plans)
     with dvc.load().locked(ws.folder):
-        return CheckoutReport(outs=[_apply(ws, plan) for plan in plans])
+        return CheckoutReport(outs=[*(_apply(ws, plan, sources) for plan in plans), *absent])
 
 
-def _plan_version(ws: Workspace, paths: Sequence[Path], spec: str, force: bool) -> _Plan:
+def _without(ws: Workspace, plan: _Plan) -> _Plan:
+    """Leave out what cannot be restored."""
+    names = {rel: Digest(f"{plan.algorithm}:{md5}") for rel, md5 in plan.write.items()}
+    there = ws.objects.has(set(names.values()))
+    gone = [rel for rel, name in names.items() if name not in there]
+    write = {rel: md5 for rel, md5 in plan.write.items() if names[rel] in there}
+    return replace(plan, write=write, missing=tuple(sorted(gone)))
+
+
+def _plan_version(ws: Workspace, paths: Sequence[Path], spec: str, wish: Wish) -> _Plan:
     """Plan the switch to a version that the catalogue knows."""
     place = worktree.locate(ws, paths[0]) if len(paths) == 1 else None
     if len(paths) > 1:
@@ -88,13 +127,15 @@ def _plan_version(ws: Workspace, paths: Sequence[Path], spec: str, force: bool) 
     files = versions.sums(tree, spec)
     if not tree.labels[versions.DVC].endswith(".dir"):
         files = {"": next(iter(files.values()))}
-    plan = _plan(ws, adding.output(tree), files, force)
+    plan = _plan(ws, adding.output(tree), files, tree.labels, wish)
     name = spec.partition("@")[0]
     number = versions.number_of(ws, name, found.id)
     return replace(plan, tree=tree, version=f"{name}@{number}" if number else spec)
 
 
-def _plan(ws: Workspace, out: dvc.Output, wanted: dict[str, str], force: bool) -> _Plan:
+def _plan(
+    ws: Workspace, out: dvc.Output, wanted: dict[str, str], labels: Mapping[str, str], wish: Wish
+) -> _Plan:
     """Compare and decide.
 
     Raises:
@@ -111,21 +152,23 @@ def _plan(ws: Workspace, out: dvc.Output, wanted: dict[str, str], force: bool) -
     unsaved |= found.problems.keys()
     blocking = unsaved & _in_the_way(write, extra | found.problems.keys())
     lost = sorted((unsaved & write.keys()) | blocking)
-    if lost and not force:
+    if lost and not wish.force:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise Conflict(
             f"{worktree.shown(path, lost[0])}{more} would be replaced, and no version has it",
             hint=_ADVICE,
         )
-    keep = set() if force else unsaved - write.keys()
+    keep = set() if wish.force else unsaved - write.keys()
     return _Plan(
         path=path,
         isexec=out.isexec,
         algorithm=out.algorithm,
-        write=write,
+        labels=labels,
+        sum=out.md5,
+        write=wanted if wish.relink else write,
         remove=sorted((extra | found.problems.keys()) - keep - write.keys()),
         keep=sorted(keep),
-        unchanged=len(wanted) - len(write),
+        unchanged=0 if wish.relink else len(wanted) - len(write),
         found=found,
     )
 
@@ -153,12 +196,19 @@ def _parents(rel: str) -> Iterator[str]:
         yield rel
 
 
-def _require_objects(ws: Workspace, plans: Sequence[_Plan]) -> None:
-    """Raise `NotFound` while nothing has been touched, when an object is missing."""
+def _require_objects(ws: Workspace, plans: Sequence[_Plan]) -> dict[Digest, str]:
+    """Find the files of the objects that are needed, while nothing has been touched.
+
+    Raises:
+        NotFound: One is missing.
+        Damaged: One is not what its name says.
+    """
     needed = {Digest(f"{plan.algorithm}:{md5}") for plan in plans for md5 in plan.write.values()}
-    missing = needed - ws.objects.has(needed)
+    files = objects.files(ws.objects, "md5")
+    sources = files.whole(needed) if files is not None else {}
+    missing = needed - (sources.keys() if files is not None else ws.objects.has(needed))
     if not missing:
-        return
+        return sources
     rels = [
         worktree.join(plan.path, rel)
         for plan in plans
@@ -167,16 +217,16 @@ def _require_objects(ws: Workspace, plans: Sequence[_Plan]) -> None:
     ]
     raise NotFound(
         f"{len(missing)} of {len(needed)} objects are not in the store, first that of {min(rels)}",
-        hint="bring them with `dvc pull`, or from the machine that added them; nothing was changed",
+        hint="bring them with `cauce data pull`; nothing was changed",
     )
 
 
-def _apply(ws: Workspace, plan: _Plan) -> OutCheckout:
+def _apply(ws: Workspace, plan: _Plan, sources: Mapping[Digest, str]) -> OutCheckout:
     """Carry out a plan: what is in the way goes, files come, the rest goes."""
     root = ws.folder
     way = _in_the_way(plan.write, set(plan.remove))
     _remove(root, plan, sorted(way))
-    _write_all(ws, plan)
+    _write_all(ws, plan, sources)
     _remove(root, plan, [rel for rel in plan.remove if rel not in way])
     place = root / plan.path
     if plan.tree is not None:
@@ -184,7 +234,7 @@ def _apply(ws: Workspace, plan: _Plan) -> OutCheckout:
             place.mkdir(parents=True, exist_ok=True)
             versions.put_dir(ws, versions.sums(plan.tree, plan.version))
         adding.write_files(ws, plan.tree)
-    if plan.isexec and place.is_file():
+    if plan.isexec and place.is_file() and not placing.linked(place.lstat()):
         place.chmod(place.stat().st_mode | stat.S_IXUSR)
     return OutCheckout(
         path=plan.path,
@@ -193,6 +243,7 @@ def _apply(ws: Workspace, plan: _Plan) -> OutCheckout:
         removed=len(plan.remove),
         unchanged=plan.unchanged,
         kept=tuple(worktree.shown(plan.path, rel) for rel in plan.keep[:_SAMPLE]),
+        missing=len(plan.missing),
     )
 
 
@@ -222,106 +273,52 @@ def _require_untouched(root: Path, plan: _Plan, rel: str) -> None:
         raise Conflict(f"{place} changed during the checkout", hint="run it again")
 
 
-def _write_all(ws: Workspace, plan: _Plan) -> None:
-    """Fetch files beside the work tree, verified, and move each to its place."""
-    if not plan.write:
-        return
-    beside = ws.folder / ".cauce" / "tmp"
-    beside.mkdir(parents=True, exist_ok=True)
-    _sweep(beside)
-    rows = sorted(plan.write.items())
-    parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
-    with tempfile.TemporaryDirectory(prefix="checkout-", dir=beside) as scratch:
-
-        def work(number: int) -> list[tuple[str, Stamp | None]]:
-            own = Path(scratch) / str(number)
-            made: set[str] = set()
-            return [
-                (rel, _write(ws, plan, rel, Digest(f"{plan.algorithm}:{md5}"), own, made))
-                for rel, md5 in parts[number]
-            ]
-
-        stamps: dict[str, Stamp | None] = {}
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1, len(parts))) as pool:
-            for part in pool.map(work, range(len(parts))):
-                stamps.update(part)
-                progress.report(f"restoring {plan.path}", len(stamps), len(rows))
-    if plan.algorithm == "md5":
-        _remember(ws.folder, plan, stamps)
+def _write_all(ws: Workspace, plan: _Plan, sources: Mapping[Digest, str]) -> None:
+    """Put files in their places, each written beside and renamed, or linked."""
+    marked = plan.labels.get(modes.EXECUTABLE, "")
+    own = set(marked.split("\n")) if marked else set()
+    before = plan.found.files if plan.write and plan.found.folders else {}
+    stamps: dict[str, Stamp] = {}
+    with placing.scratch(ws.folder) as scratch:
+        placer = placing.Placer(ws, scratch, sources, placing.kinds(ws.folder))
+        for done, (rel, md5) in enumerate(plan.write.items(), start=1):
+            place = f"{ws.folder}/{worktree.join(plan.path, rel)}"
+            if not placer.fresh(place):
+                _require_untouched(ws.folder, plan, rel)
+            alone = rel in own or marked == modes.ALL or plan.isexec
+            placer.put(Digest(f"{plan.algorithm}:{md5}"), place, free=rel not in before, own=alone)
+            stamps[rel] = Stamp.of(os.stat(place))  # noqa: PTH116 - once a file, twice as fast
+            if done % _REPORT == 0 or done == len(plan.write):
+                progress.report(f"restoring {plan.path}", done, len(plan.write))
+    if plan.sum.endswith(".dir"):
+        modes.restore(ws.folder / plan.path, plan.labels, plan.write)
+    _remember(ws, plan, stamps)
 
 
-def _remember(root: Path, plan: _Plan, stamps: Mapping[str, Stamp | None]) -> None:
+def _remember(ws: Workspace, plan: _Plan, stamps: dict[str, Stamp]) -> None:
     """Spare the next command reading what was just verified and written."""
-    cache = StatCache.open(root, plan.path)
-    for rel, known in plan.found.files.items():
-        cache.get(rel, known)
+    if not stamps or plan.algorithm != "md5":
+        return
+    now = time.time_ns()
     for rel, stamp in stamps.items():
-        if stamp is not None:
-            cache.trust(rel, stamp, plan.write[rel])
-    cache.save()
-
-
-def _write(
-    ws: Workspace, plan: _Plan, rel: str, name: Digest, beside: Path, made: set[str]
-) -> Stamp | None:
-    """Put one file in its place.
-
-    Args:
-        ws: Workspace.
-        plan: What it belongs to.
-        rel: Path relative to the output.
-        name: Its object.
-        beside: Where it is written first.
-        made: Folders that are known to be there.
-
-    Returns:
-        Its stamp, None where that would not show a change in this very tick of the clock.
-    """
-    place = f"{ws.folder}/{worktree.join(plan.path, rel)}"
-    folder = place.rpartition("/")[0]
-    ws.objects.fetch(name, beside)
-    # Dated back beyond a tick: whoever writes to the file from now on gives it another time.
-    at = time.time_ns() - FINE
-    os.utime(beside, ns=(at, at))
-    _require_untouched(ws.folder, plan, rel)
-    try:
-        if folder not in made:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            made.add(folder)
-        _move(ws, name, beside, Path(place))
-    except OSError as error:
-        if error.errno not in {errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST}:
-            raise
-        raise Conflict(
-            f"{place} cannot be written: {error.strerror}",
-            hint="an ignored file is in its way; move it",
-        ) from error
-    stamp = Stamp.of(os.stat(place))  # noqa: PTH116 - once a file, twice as fast
-    return stamp if stamp.written == at else None
-
-
-def _move(ws: Workspace, name: Digest, beside: Path, place: Path) -> None:
-    """Rename a file to its place; empty folders give way."""
-    try:
-        beside.replace(place)
-    except IsADirectoryError:
-        _drop_empty(place)
-        beside.replace(place)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        ws.objects.fetch(name, place)  # another disk is mounted there
-
-
-def _drop_empty(place: Path) -> None:
-    """Remove a folder that holds nothing but empty folders."""
-    for folder, _, _ in os.walk(place, topdown=False):
-        Path(folder).rmdir()
-
-
-def _sweep(beside: Path) -> None:
-    """Remove what a killed checkout left long ago."""
-    for left in beside.glob("checkout-*"):
-        with suppress(OSError):
-            if left.stat().st_mtime < time.time() - _STALE:
-                shutil.rmtree(left)
+        place = f"{ws.folder}/{worktree.join(plan.path, rel)}"
+        if stamp.written + FINE >= now:
+            # Dated back beyond a tick: whoever writes to the file later gives it another time.
+            os.utime(place, ns=(now - FINE, now - FINE))
+            stamps[rel] = Stamp.of(os.stat(place))  # noqa: PTH116
+    gone = {*plan.remove, *stamps}
+    folders: dict[str, dict[str, tuple[Stamp, str]]] = {}
+    for rel, stamp, md5 in statcache.paths(plan.found.folders):
+        if rel not in gone and md5:
+            folder, _, name = rel.rpartition("/")
+            folders.setdefault(folder, {})[name] = (stamp, md5)
+    for rel, stamp in stamps.items():
+        folder, _, name = rel.rpartition("/")
+        folders.setdefault(folder, {})[name] = (stamp, plan.write[rel])
+    table = plan.found.table
+    table.tree, table.shape = "", b""
+    if not plan.keep and not plan.missing:
+        files = objects.files(ws.objects, "md5")
+        table.tree = plan.sum
+        table.shape = files.shape("md5") if files is not None and not plan.unchanged else b""
+    table.save({folder: Rows.of(rows) for folder, rows in folders.items()})

@@ -119,6 +119,7 @@ class Ignore(Protocol):
 
     def __call__(self, path: str, *, folder: bool) -> bool: ...  # noqa: D102
     def above(self, path: str) -> bool: ...  # noqa: D102
+    def quiet(self, folder: str) -> bool: ...  # noqa: D102
     def explain(self, path: str, *, folder: bool) -> tuple[str, int, str] | None: ...  # noqa: D102
 
 

@@ -113,6 +113,7 @@ class OutStatus(Entity, frozen=True):
         version: `name@number` that the `.dvc` file stands for, empty when the catalogue has none.
         sample: The first changes, at most 20.
         missing: Objects that the `.dvc` file needs and the store lacks.
+        modes: Exec bits and empty folders that are not as in the version; DVC knows of neither.
     """
 
     path: str
@@ -125,6 +126,7 @@ class OutStatus(Entity, frozen=True):
     deleted: int = 0
     sample: tuple[Change, ...] = ()
     missing: int = 0
+    modes: int = 0
 
 
 class OutCheckout(Entity, frozen=True):
@@ -136,14 +138,16 @@ class OutCheckout(Entity, frozen=True):
         removed: Files taken away; their bytes are in the store, unless force was given.
         unchanged: Files left alone because they were right.
         kept: Files that belong to no stored version and were left, at most 20.
+        missing: Files that could not be restored, where that was allowed.
     """
 
     path: str
     version: str
-    written: int
-    removed: int
-    unchanged: int
+    written: int = 0
+    removed: int = 0
+    unchanged: int = 0
     kept: tuple[str, ...] = ()
+    missing: int = 0
 
 
 class CheckoutReport(Entity, frozen=True):

@@ -17,7 +17,8 @@ def sums(root: Path, path: str, found: Found) -> dict[str, str]:
         Denied: A file may not be read.
     """
     known: dict[str, str] = {}
-    for rel, stamp in found.files.items():
+    files = found.files
+    for rel, stamp in files.items():
         file = root / worktree.join(path, rel)
         try:
             (name,) = digest.of_file(file, (digest.LEGACY,))
@@ -31,5 +32,5 @@ def sums(root: Path, path: str, found: Found) -> dict[str, str]:
                 f"{file} changed while it was read", hint="let its writer finish, then run it again"
             )
         known[rel] = name.partition(":")[2]
-        progress.report(f"hashing {path}", len(known), len(found.files))
+        progress.report(f"hashing {path}", len(known), len(files))
     return known

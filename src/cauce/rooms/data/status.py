@@ -1,15 +1,16 @@
 """How the work tree differs from what its `.dvc` files say."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from cauce.errors import NotFound
+from cauce.kernel import objects
 from cauce.kernel.entities import Digest
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import dvc, legacy, versions, worktree
+from cauce.rooms.data import dvc, legacy, modes, versions, worktree
 from cauce.rooms.data.entities import Change, Kind, OutStatus
 from cauce.rooms.data.worktree import Found
 
@@ -86,30 +87,59 @@ def named(files: dict[str, str], out: dvc.Output) -> Digest:
 def status(ws: Workspace, paths: Sequence[Path]) -> list[OutStatus]:
     """See `data.status`."""
     chosen = select(ws, paths)
-    known = _known(ws, (out for _, out in chosen))
+    known = _known(ws, [out for _, out in chosen])
     return [_one(ws, file, out, known) for file, out in chosen]
 
 
-def _known(ws: Workspace, outs: Iterable[dvc.Output]) -> dict[str, str]:
-    """Find the numbered versions that sums stand for: md5 -> `name@number`."""
+def labels(ws: Workspace, outs: Sequence[dvc.Output]) -> dict[str, Mapping[str, str]]:
+    """Find the labels of the versions that sums stand for: md5 -> labels, the newest's."""
+    return {md5: found for md5, (_, found) in _known(ws, outs).items()}
+
+
+def _known(ws: Workspace, outs: Sequence[dvc.Output]) -> dict[str, tuple[str, Mapping[str, str]]]:
+    """Find the numbered versions that sums stand for: md5 -> `name@number`, labels."""
     sums = {f"md5:{out.md5}" for out in outs if out.md5}
+    if not sums:
+        return {}
     rows = {
-        version.id: version.labels[versions.DVC]
+        version.id: version.labels
         for version in ws.catalog.versions(versions.KIND, limit=1000)
         if version.labels.get(versions.DVC) in sums
     }
     refs = ws.catalog.refs_to(list(rows))
     return {
-        rows[ref.target].partition(":")[2]: f"{ref.name}@{ref.tag}"
+        rows[ref.target][versions.DVC].partition(":")[2]: (
+            f"{ref.name}@{ref.tag}",
+            rows[ref.target],
+        )
         for ref in sorted(refs, key=lambda ref: ref.moved)
         if ref.kind == versions.KIND and versions.is_number(ref.tag)
     }
 
 
-def _one(ws: Workspace, file: str, out: dvc.Output, known: dict[str, str]) -> OutStatus:
+def _one(
+    ws: Workspace,
+    file: str,
+    out: dvc.Output,
+    known: Mapping[str, tuple[str, Mapping[str, str]]],
+) -> OutStatus:
     """Compare one output."""
     found = worktree.scan(ws.folder, out.path)
-    basic = OutStatus(path=out.path, file=file, state="modified", version=known.get(out.md5, ""))
+    version, labelled = known.get(out.md5, ("", {}))
+    basic = OutStatus(
+        path=out.path,
+        file=file,
+        state="modified",
+        version=version,
+        modes=modes.differ(labelled, found) if version and found.folder else 0,
+    )
+    if not out.legacy:
+        worktree.hash_fresh(ws.folder, out.path, found)
+    table = found.table
+    if out.md5 and not out.legacy and table.tree == out.md5 and found.same and not found.problems:
+        return replace(
+            basic, state="unchanged", unchanged=found.count, missing=_missing(ws, out, found)
+        )
     new = sums(ws, out, found)
     try:
         old = wanted(ws, out)
@@ -125,6 +155,8 @@ def _one(ws: Workspace, file: str, out: dvc.Output, known: dict[str, str]) -> Ou
     kinds = Counter(changes.values())
     needed = {Digest(f"{out.algorithm}:{md5}") for md5 in old.values()}
     gone = found.folder is None and not found.problems
+    if out.md5 and not out.legacy and not changes and table.tree != out.md5:
+        found.keep(out.md5)
     return replace(
         basic,
         state="deleted" if gone else "modified" if changes else "unchanged",
@@ -138,3 +170,21 @@ def _one(ws: Workspace, file: str, out: dvc.Output, known: dict[str, str]) -> Ou
         ),
         missing=len(needed) - len(ws.objects.has(needed)) if out.cache else 0,
     )
+
+
+def _missing(ws: Workspace, out: dvc.Output, found: Found) -> int:
+    """Count the objects that an unchanged output needs and the store lacks."""
+    files = objects.files(ws.objects, "md5")
+    needed = {Digest(f"md5:{out.md5}")}
+    if not out.cache:
+        return 0
+    if files is None:
+        return len(needed) - len(ws.objects.has(needed))
+    shape = files.shape("md5")
+    if found.table.shape == shape:
+        return 0
+    needed |= {Digest(f"md5:{md5}") for rows in found.folders.values() for md5 in rows.list_sums()}
+    missing = files.lacking(needed)
+    if not missing:
+        found.keep(out.md5, shape)
+    return len(missing)

@@ -123,16 +123,20 @@ def sums(tree: Manifest, spec: str) -> dict[str, str]:
     return found
 
 
-def folder_tree(ws: Workspace, path: str, entries: Sequence[Entry]) -> Manifest:
+def folder_tree(
+    ws: Workspace, path: str, entries: Sequence[Entry], labels: Mapping[str, str] | None = None
+) -> Manifest:
     """Make the manifest of a folder and store its `.dir` object.
 
     Args:
         ws: Workspace.
         path: Place of the folder in the project.
         entries: Its files, each with an md5 digest.
+        labels: Further labels.
     """
     name = put_dir(ws, {entry.path: entry.digest.partition(":")[2] for entry in entries})
-    return Manifest(kind=KIND, entries=tuple(entries), labels={DVC: name, PATH: path})
+    found = {**(labels or {}), DVC: str(name), PATH: path}
+    return Manifest(kind=KIND, entries=tuple(entries), labels=found)
 
 
 def put_dir(ws: Workspace, files: Mapping[str, str]) -> Digest:

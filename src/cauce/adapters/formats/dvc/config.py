@@ -225,10 +225,10 @@ def create(root: Path, *, scm: bool) -> list[Path]:
         wanted[folder / ".gitignore"] = GITIGNORE
     made = []
     for path, text in wanted.items():
-        try:
-            with path.open("x", encoding="utf-8") as out:
-                out.write(text)
-        except FileExistsError:
+        if path.exists():
             continue
+        beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+        beside.write_text(text, encoding="utf-8")  # half a config would stop every command
+        beside.replace(path)
         made.append(path)
     return made

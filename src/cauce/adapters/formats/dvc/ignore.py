@@ -54,6 +54,14 @@ class Ignore:
                 return False
             parent = parent.rpartition("/")[0]
 
+    def quiet(self, folder: str) -> bool:
+        """Tell whether no pattern can say anything of what lies directly in a folder."""
+        while self._spec(folder) is None:
+            if not folder:
+                return True
+            folder = folder.rpartition("/")[0]
+        return False
+
     def above(self, path: str) -> bool:
         """Tell whether a folder or any folder above it is ignored."""
         parts = path.split("/")
