@@ -245,7 +245,9 @@ def _open_objects(root: Path, settings: config.Settings) -> "ObjectStore":
     if not (root / ".dvc").is_dir():
         return base
     cache: Path = plugins.load("formats", "dvc").cache_dir(root)
-    dvc: ObjectStore = plugins.load("stores", "file")(f"file:{cache}", root, settings)
+    dvc = plugins.load("stores", "file")(f"file:{cache}", root, settings)
+    dvc.record = str(root / ".cauce" / "whole")
+    dvc.shared = plugins.load("formats", "dvc").shared(root)
     return wrappers.Routed({"md5": dvc, digest.LEGACY: dvc}, base)
 
 

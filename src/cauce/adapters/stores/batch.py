@@ -38,8 +38,8 @@ class Batch:
         whole: Rows for the record of whole objects; kept with the next flush.
     """
 
-    def __init__(self, root: str, *, shared: bool = False) -> None:
-        self._root, self._shared = root, shared
+    def __init__(self, root: str, *, shared: bool = False, record: str = "") -> None:
+        self._root, self._shared, self._record = root, shared, record
         self._beside = f"{root}/{BESIDE}/{os.getpid()}-{secrets.token_hex(6)}-"
         self._made = 0
         self._open: set[str] = set()
@@ -85,7 +85,7 @@ class Batch:
         for file in self.placed:
             os.chmod(file, TRUSTED)
         if self.whole:
-            whole.remember(self._root, self.whole)
+            whole.remember(self._record, self.whole)
         self.placed.clear()
         self.whole.clear()
         self._bytes = 0

@@ -41,15 +41,17 @@ def open_store(url: str, root: Path, settings: Settings) -> "LocalStore":  # noq
 class LocalStore:
     """An object store in a folder."""
 
-    def __init__(self, root: Path, *, shared: bool = False) -> None:
+    def __init__(self, root: Path, *, shared: bool = False, record: str = "") -> None:
         """Use a folder.
 
         Args:
             root: The folder; it need not exist.
             shared: Whether all of the folder's group may write in it.
+            record: File that says which objects were whole; empty for none.
         """
         self.root = root
         self.shared = shared
+        self.record = record
         self._tidied = False
 
     def put(self, items: Sequence[bytes], *, algorithm: str = "sha256") -> list[Digest]:
@@ -139,7 +141,7 @@ class LocalStore:
     def whole(self, digests: Iterable[Digest]) -> dict[Digest, str]:
         """Give the files of objects, each whole; see `Files.whole`."""
         wanted = list(digests)
-        known = whole.known(str(self.root), wanted)
+        known = whole.known(self.record, wanted)
         found: dict[Digest, str] = {}
         fresh: list[bytes] = []
         for name in wanted:
@@ -155,7 +157,7 @@ class LocalStore:
                     raise self._damaged(name)
                 fresh.append(whole.row(name, os.stat(file)))
             found[name] = file
-        whole.remember(str(self.root), fresh)
+        whole.remember(self.record, fresh)
         return found
 
     def lacking(self, digests: Iterable[Digest]) -> set[Digest]:
@@ -301,7 +303,7 @@ class LocalStore:
     def batch(self) -> Iterator[Batch]:
         """Write several objects and make them durable together."""
         with objects.writing(self.root):
-            batch = Batch(str(self.root), shared=self.shared)
+            batch = Batch(str(self.root), shared=self.shared, record=self.record)
             if not self._tidied:
                 self._tidied = True
                 batches.tidy(f"{self.root}/{BESIDE}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from cauce.adapters.stores import batch as batches
+from cauce.adapters.stores import whole
 from cauce.adapters.stores.local import LocalStore
 from cauce.errors import Damaged, NotFound
 from cauce.kernel import digest as names
@@ -49,11 +50,13 @@ def receive(
             temporary, descriptor = batch.create()
             with batches.closing(descriptor):
                 batches.write(descriptor, data)
+                batch.whole.append(whole.row(name, os.fstat(descriptor)))
             batch.place(temporary, f"{store.root}/{objects.key(name)}", len(data))
             moved(name, len(data))
         for name, file, size in moving.lanes(one, alone, jobs):
             target = f"{store.root}/{objects.key(name)}"
             try:
+                batch.whole.append(whole.row(name, os.stat(file)))
                 batch.place(file, target, size)
             except FileNotFoundError:
                 if not os.path.exists(target):  # else: another process brought and placed it
@@ -80,6 +83,7 @@ def _copy_all(
                         size = _clone(origin, descriptor, found.st_size)
                     else:
                         size = _verified(source, name, origin, descriptor, found.st_size)
+                        batch.whole.append(whole.row(name, os.fstat(descriptor)))
                 finally:
                     os.close(descriptor)
             finally:

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
-_FILE = ".cauce-whole"
 _ROW = struct.Struct("<16sQqQ")
 _INODE = (1 << 64) - 1
 _LARGEST = 1 << 28
@@ -24,29 +23,31 @@ def row(name: str, state: os.stat_result) -> bytes:
     return _ROW.pack(digits, state.st_ino & _INODE, state.st_mtime_ns, state.st_size)
 
 
-def known(root: str, names: Sequence[str]) -> set[bytes]:
-    """Read the rows of some objects."""
+def known(record: str, names: Sequence[str]) -> set[bytes]:
+    """Read the rows of some objects; a store without a record has none."""
+    if not record:
+        return set()
     try:
-        with open(f"{root}/{_FILE}", "rb", buffering=0) as stream:
+        with open(record, "rb", buffering=0) as stream:
             data = stream.readall()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return set()
     if len(data) % _ROW.size:  # torn: what follows later would not be read
         with suppress(OSError):
-            os.truncate(f"{root}/{_FILE}", len(data) - len(data) % _ROW.size)
+            os.truncate(record, len(data) - len(data) % _ROW.size)
     wanted = {bytes.fromhex(name.partition(":")[2].removesuffix(".dir")[:32]) for name in names}
     size = _ROW.size
     rows = (data[start : start + size] for start in range(0, len(data) - size + 1, size))
     return {item for item in rows if item[:16] in wanted}
 
 
-def remember(root: str, rows: Sequence[bytes]) -> None:
+def remember(record: str, rows: Sequence[bytes]) -> None:
     """Append rows; where that is not possible, the objects are hashed again the next time."""
-    if not rows:
+    if not (rows and record):
         return
     with suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        descriptor = os.open(f"{root}/{_FILE}", flags, 0o666)
+        descriptor = os.open(record, flags, 0o666)
         try:
             if os.fstat(descriptor).st_size > _LARGEST:
                 os.ftruncate(descriptor, 0)

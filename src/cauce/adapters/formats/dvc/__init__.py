@@ -4,7 +4,7 @@ Written from the format as an unmodified DVC 3 reads and writes it (docs/data.md
 `plugins.load("formats", "dvc")`; packages for YAML and patterns load when first needed.
 """
 
-from cauce.adapters.formats.dvc.config import cache_dir, create, each, levels, load, no_scm
+from cauce.adapters.formats.dvc.config import cache_dir, create, each, levels, load, no_scm, shared
 from cauce.adapters.formats.dvc.editing import edit, stored
 from cauce.adapters.formats.dvc.entities import (
     CloudFile,
@@ -50,6 +50,7 @@ __all__ = [
     "read_text",
     "relocate",
     "remotes",
+    "shared",
     "stage",
     "stored",
     "tracked",

@@ -199,6 +199,11 @@ def cache_dir(root: Path) -> Path:
     return Path(os.path.normpath(found))
 
 
+def shared(root: Path) -> bool:
+    """Tell whether the cache belongs to a group of people: `cache.shared = group`."""
+    return load(root).get("cache", {}).get("shared", "") == "group"
+
+
 def no_scm(root: Path) -> bool:
     """Tell whether the project was made to live without git."""
     return load(root).get("core", {}).get("no_scm", "").lower() == "true"
