@@ -209,3 +209,24 @@ def test_a_remote_is_compared_without_moving_anything(ws, far):
     LocalStore(far).delete([digest.of(b"two", "md5")])
     states = {row.path: row.state for row in ws.data.remote_status((ws.folder / "digits",))}
     assert states == {"digits/train/1/a.png": "deleted", "digits/train/2/b c.png": "missing"}
+
+
+def test_status_tells_of_the_remote_when_it_is_asked_to(ws, far):
+    assert {out.cloud for out in ws.data.status()} == {()}
+    states = {row.state for out in ws.data.status(cloud=True) for row in out.cloud}
+    assert states == {"new"}
+    ws.data.push((ws.folder / "digits",))
+    rows = {out.path: [row.path for row in out.cloud] for out in ws.data.status(remote="far")}
+    assert rows == {"digits": [], "one.bin": ["one.bin"]}
+
+
+def test_what_is_added_to_a_remote_is_not_in_the_cache(ws, far):
+    place = folders.write(ws.folder / "big", {"a": b"A", "b/c": b"C"})
+    before = folders.read(ws.folder / ".dvc" / "cache")
+    version = ws.data.add(place, to_remote=True)
+    assert (version.number, version.count) == ("v1", 2)
+    assert folders.read(ws.folder / ".dvc" / "cache") == before
+    assert digest.of(b"C", "md5") in {it.digest for it in LocalStore(far).list()}
+    shutil.rmtree(place)
+    ws.data.pull((place,))
+    assert folders.read(place) == {"a": b"A", "b/c": b"C"}

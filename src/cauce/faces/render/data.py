@@ -21,6 +21,7 @@ from cauce.rooms.data.entities import (
     Share,
 )
 
+_CLOUD = 20
 _SIGNS = {"added": "+", "modified": "~", "deleted": "-", "unreadable": "!"}
 
 
@@ -67,7 +68,11 @@ def status(outs: Sequence[OutStatus]) -> Iterator[str]:
         if left > 0:
             yield f"  … {left:,} more"
         if out.missing:
-            yield f"  {out.missing:,} objects are not in the store; `dvc pull` may bring them"
+            yield f"  {out.missing:,} objects are not in the store; try `cauce data pull`"
+        for row in out.cloud[:_CLOUD]:
+            yield f"  {row.state:8} {scalar(row.path)}"
+        if len(out.cloud) > _CLOUD:
+            yield f"  … {len(out.cloud) - _CLOUD:,} more objects, `cauce data remote status`"
 
 
 def _counts(out: OutStatus) -> str:

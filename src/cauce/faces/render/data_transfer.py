@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from cauce.faces.render import renders
 from cauce.faces.render.cells import size
 from cauce.faces.text import scalar
-from cauce.rooms.data.transfer.entities import CloudStatus, PullReport, Transfer
+from cauce.rooms.data.entities import CloudStatus
+from cauce.rooms.data.transfer.entities import PullReport, Transfer
 
 
 def _row(moved: Transfer, verb: str, to: str) -> str:

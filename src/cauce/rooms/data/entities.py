@@ -5,6 +5,7 @@ from typing import Literal
 from cauce.kernel.entities import Digest, Entity, Entry, RunId
 
 Kind = Literal["added", "modified", "deleted", "unreadable"]
+CloudState = Literal["new", "deleted", "missing"]
 
 
 class DatasetVersion(Entity, frozen=True):
@@ -104,6 +105,21 @@ class Change(Entity, frozen=True):
     change: Kind
 
 
+class CloudStatus(Entity, frozen=True):
+    """How one object stands between the store at hand and a remote.
+
+    Attributes:
+        path: File or folder that needs it, relative to the project.
+        md5: Its sum, with `.dir` for the list of a folder's files.
+        state: `new`: only here, a push brings it there; `deleted`: only there, a fetch brings it
+            here; `missing`: in neither.
+    """
+
+    path: str
+    md5: str
+    state: CloudState
+
+
 class OutStatus(Entity, frozen=True):
     """How one tracked path stands.
 
@@ -114,6 +130,7 @@ class OutStatus(Entity, frozen=True):
         sample: The first changes, at most 20.
         missing: Objects that the `.dvc` file needs and the store lacks.
         modes: Exec bits and empty folders that are not as in the version; DVC knows of neither.
+        cloud: What the cache and the remote do not both hold; empty unless it was asked for.
     """
 
     path: str
@@ -127,6 +144,7 @@ class OutStatus(Entity, frozen=True):
     sample: tuple[Change, ...] = ()
     missing: int = 0
     modes: int = 0
+    cloud: tuple[CloudStatus, ...] = ()
 
 
 class OutCheckout(Entity, frozen=True):

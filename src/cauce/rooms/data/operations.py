@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cauce.errors import NotFound
+from cauce.errors import Invalid, NotFound
 from cauce.kernel import publish
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
@@ -37,15 +37,30 @@ def init(ws: Workspace) -> Initialised:
     "data.add",
     role="writer",
     local=True,
-    examples=("cauce data add digits", 'cauce data add digits --message "more sevens"'),
+    short={"remote": "r"},
+    examples=(
+        "cauce data add digits",
+        'cauce data add digits --message "more sevens"',
+        "cauce data add huge.bin --to-remote",
+    ),
 )
-def add(ws: Workspace, path: Path, *, name: str | None = None, message: str = "") -> DatasetVersion:
+def add(
+    ws: Workspace,
+    path: Path,
+    *,
+    name: str | None = None,
+    message: str = "",
+    to_remote: bool = False,
+    remote: str | None = None,
+) -> DatasetVersion:
     """Store a folder or file as a version of a data set, and write its `.dvc` file.
 
     Args:
         path: Folder or file inside the project.
         name: Data set; the name of the folder or file when not given.
         message: Why there is a new version.
+        to_remote: Send the bytes straight to a remote, and keep none in the cache.
+        remote: Remote to send them to, instead of the default one.
 
     Returns:
         The version; `main` points at it now. Adding the same bytes twice gives the same version.
@@ -54,21 +69,37 @@ def add(ws: Workspace, path: Path, *, name: str | None = None, message: str = ""
         Invalid: It is outside the project, holds no file, or something that cannot be stored.
         Conflict: A file changed while it was read, or git or another data set has it.
     """
-    return adding.add(ws, path, name, message)
+    if remote and not to_remote:
+        raise Invalid("--remote says where to send to", hint="give --to-remote too")
+    if not to_remote:
+        return adding.add(ws, path, name, message)
+    from cauce.rooms.data.transfer import straight  # late: reaches for a remote
+
+    return straight.add(ws, path, name, message, remote)
 
 
 @operation(
     "data.status",
     local=True,
-    examples=("cauce data status", "cauce data status digits"),
+    short={"cloud": "c", "remote": "r"},
+    examples=("cauce data status", "cauce data status digits", "cauce data status --cloud"),
 )
-def status(ws: Workspace, paths: tuple[Path, ...] = ()) -> list[OutStatus]:
+def status(
+    ws: Workspace, paths: tuple[Path, ...] = (), *, cloud: bool = False, remote: str | None = None
+) -> list[OutStatus]:
     """Compare the work tree with its `.dvc` files.
 
     Args:
         paths: Data, `.dvc` files, or folders above them; all when none is given.
+        cloud: Also compare the cache with the remote.
+        remote: Remote to compare with, instead of the default one.
     """
-    return comparing_files.status(ws, paths)
+    found = comparing_files.status(ws, paths)
+    if not (cloud or remote):
+        return found
+    from cauce.rooms.data.transfer import cloud as comparing_stores  # late: reaches for a remote
+
+    return comparing_stores.beside(ws, found, remote)
 
 
 @operation(

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from cauce.errors import NotFound
 from cauce.kernel.entities import Digest
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import worktree
+from cauce.rooms.data.entities import CloudState, CloudStatus, OutStatus
 from cauce.rooms.data.transfer import remotes, wanted
-from cauce.rooms.data.transfer.entities import CloudState, CloudStatus
 from cauce.rooms.data.transfer.wanted import Target
 
 
@@ -32,6 +34,17 @@ def compare(ws: Workspace, found: Sequence[Target], name: str | None = None) -> 
             if state is not None:
                 rows.append(CloudStatus(path=path, md5=digest.partition(":")[2], state=state))
     return sorted(rows, key=lambda row: row.path)
+
+
+def beside(ws: Workspace, outs: Sequence[OutStatus], name: str | None) -> list[OutStatus]:
+    """Add to how outputs stand what the cache and their remote do not both hold."""
+    wanted_paths = {out.path for out in outs}
+    found = [target for target in wanted.targets(ws, ()) if target.out.path in wanted_paths]
+    rows = compare(ws, found, name)
+    return [
+        replace(out, cloud=tuple(row for row in rows if f"{row.path}/".startswith(f"{out.path}/")))
+        for out in outs
+    ]
 
 
 def _needed(ws: Workspace, group: Sequence[Target]) -> Iterator[tuple[Digest, str]]:

@@ -1,11 +1,7 @@
 """What transfers return."""
 
-from typing import Literal
-
 from cauce.kernel.entities import Entity
 from cauce.rooms.data.entities import OutCheckout
-
-CloudState = Literal["new", "deleted", "missing"]
 
 
 class Transfer(Entity, frozen=True):
@@ -33,18 +29,3 @@ class PullReport(Entity, frozen=True):
 
     fetched: list[Transfer]
     outs: list[OutCheckout]
-
-
-class CloudStatus(Entity, frozen=True):
-    """How one object stands between the store at hand and a remote.
-
-    Attributes:
-        path: File or folder that needs it, relative to the project.
-        md5: Its sum, with `.dir` for the list of a folder's files.
-        state: `new`: only here, a push brings it there; `deleted`: only there, a fetch brings it
-            here; `missing`: in neither.
-    """
-
-    path: str
-    md5: str
-    state: CloudState

@@ -6,8 +6,9 @@ from cauce.errors import Invalid
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import checkout as checking_out
+from cauce.rooms.data.entities import CloudStatus
 from cauce.rooms.data.transfer import cloud, moves, wanted
-from cauce.rooms.data.transfer.entities import CloudStatus, PullReport, Transfer
+from cauce.rooms.data.transfer.entities import PullReport, Transfer
 from cauce.rooms.data.transfer.wanted import Scope
 
 SHORT = {
