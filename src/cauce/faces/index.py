@@ -131,7 +131,7 @@ VERBS: dict[str, dict[str, str]] = {
 """Group -> verb -> summary."""
 
 OPTIONS: dict[str, str] = {
-    "data.add": "--name --message",
+    "data.add": "--name --message --to-remote --no-to-remote --remote",
     "data.cache-dir": "--unset --no-unset --local --no-local --global --no-global --system --no-system",
     "data.check-ignore": "--details --no-details --non-matching --no-non-matching",
     "data.checkout": "--version --force --no-force",
@@ -161,7 +161,7 @@ OPTIONS: dict[str, str] = {
     "data.remove": "--outs --no-outs --force --no-force",
     "data.show": "--prefix --after --limit",
     "data.snapshot": "--revision --name --message",
-    "data.status": "",
+    "data.status": "--cloud --no-cloud --remote",
     "data.unlock": "--id --repository --force --no-force",
     "data.version": "",
     "data.versions": "--limit",
