@@ -1,6 +1,5 @@
 """Data that version 2 of DVC added: status, checkout, push and pull beside DVC 3."""
 
-import contextlib
 import hashlib
 import json
 import shutil
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from tests.protocols.dvc_process import Dvc
 from tests.rooms import folders
 
-from cauce.errors import Conflict, NotFound
+from cauce.errors import Conflict, Damaged
 from cauce.kernel import digest, dos2unix, workspace
 
 DATA = {"a.txt": b"one\r\ntwo\r\n", "sub/b.bin": b"\0\r\n\r\n", "c.txt": b"plain\n"}
@@ -92,6 +91,16 @@ def test_data_of_version_2_are_clean_restored_and_never_lost(ws):
     assert folders.read(place) == DATA
 
 
+def test_data_of_version_2_stay_what_they_are_until_they_change(ws):
+    place = old(ws.folder, "data", DATA)
+    text = (ws.folder / "data.dvc").read_text()
+    ws.data.add(place)
+    assert (ws.folder / "data.dvc").read_text() == text
+    (place / "new").write_bytes(b"more\r\n")
+    ws.data.add(place)
+    assert (ws.folder / "data.dvc").read_text().endswith("  path: data\n  hash: md5\n")
+
+
 def test_line_ends_alone_are_no_change_in_data_of_version_2(ws):
     place = old(ws.folder, "data", DATA)
     (place / "a.txt").write_bytes(b"one\ntwo\n")
@@ -105,7 +114,7 @@ def test_a_damaged_object_of_version_2_is_not_restored(ws):
     object_.chmod(0o644)
     object_.write_bytes(b"other")
     (place / "c.txt").unlink()
-    with contextlib.suppress(NotFound):
+    with pytest.raises(Damaged):
         ws.data.checkout()
     assert not (place / "c.txt").exists()
 

@@ -272,6 +272,14 @@ def test_what_stages_make_is_tracked_restored_and_committed(ws, root):
         ws.data.remove((place,))
 
 
+@pytest.mark.parametrize("place", ["out/prepared", "out"])
+def test_what_a_stage_makes_is_not_added_beside_it(ws, root, place):
+    folders.write(root, {"dvc.yaml": PIPELINE.encode(), "out/prepared": b"foo"})
+    with pytest.raises(Conflict, match="made by stage prep"):
+        ws.data.add(root / place)
+    assert not list(root.rglob("out*.dvc"))
+
+
 def test_the_report_of_versions_names_cache_and_remotes(ws, root):
     ws.data.remote_add("far", "s3://bucket/x")
     found = ws.data.version()
@@ -300,6 +308,9 @@ def test_git_takes_what_changed_where_the_config_says_so(ws, root):
     ws.data.add(place)
     folders.git(root, "add", "-A")
     ws.data.config("core.autostage", "true")
+    other = folders.write(root / "other", DATA)
+    ws.data.add(other, name="other")
+    assert "other.dvc" in folders.git(root, "diff", "--cached", "--name-only").split()
     ws.data.move(place, root / "numbers")
     staged = folders.git(root, "diff", "--cached", "--name-only").split()
     assert "numbers.dvc" in staged

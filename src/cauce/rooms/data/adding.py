@@ -1,6 +1,7 @@
 """From files of the work tree to a version."""
 
 import time
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from cauce.errors import Conflict
 from cauce.kernel import ids, objects, progress, runs
 from cauce.kernel.entities import Digest, Entry, Manifest, Run
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import dvc, modes, statcache, versions, worktree
+from cauce.rooms.data import dvc, modes, statcache, status, versions, worktree
 from cauce.rooms.data.entities import DatasetVersion, Initialised
 from cauce.rooms.data.statcache import Stamp
 from cauce.rooms.data.worktree import Found
@@ -138,9 +139,23 @@ def write_files(ws: Workspace, tree: Manifest) -> None:
     place = root / tree.labels[versions.PATH]
     file = place.with_name(f"{place.name}.dvc")
     wanted = output(tree)
-    if not file.exists() or wanted not in format.read(root, file).outs:
+    if not file.exists() or not _says(ws, format.read(root, file).outs, wanted):
         format.write(root, file, wanted)
     format.hide(root, place)
+    format.stage(root, [file, place])
+
+
+def _says(ws: Workspace, outs: Sequence[dvc.Output], wanted: dvc.Output) -> bool:
+    """Tell whether a `.dvc` file says so already; what DVC 2 wrote stays while it holds."""
+    if wanted in outs:
+        return True
+    for out in outs:
+        if out.legacy and out.path == wanted.path:
+            found = worktree.scan(ws.folder, out.path)
+            sums = status.sums(ws, out, found)
+            same = status.named(sums, out) if out.folder else f"{out.algorithm}:{sums.get('')}"
+            return same == out.digest and out.isexec == wanted.isexec
+    return False
 
 
 def add(ws: Workspace, path: Path, name: str | None, message: str) -> DatasetVersion:
@@ -172,6 +187,21 @@ def add(ws: Workspace, path: Path, name: str | None, message: str) -> DatasetVer
     return version
 
 
+def _require_unmade(ws: Workspace, path: str) -> None:
+    """Raise `Conflict` when a stage of a `dvc.yaml` beside or above a path makes it."""
+    root = ws.folder
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        file = root / folder / "dvc.yaml"
+        for out in dvc.load().read(root, file).outs if file.is_file() else ():
+            if f"{path}/".startswith(f"{out.path}/") or f"{out.path}/".startswith(f"{path}/"):
+                raise Conflict(
+                    f"{path} is made by stage {out.stage} of {file.relative_to(root)}",
+                    hint=f"cauce data commit {out.path} keeps what it made",
+                )
+
+
 def _require_free(ws: Workspace, path: str, name: str) -> None:
     """Raise `Conflict` when git, another output or another data set has the place or the name."""
     root = ws.folder
@@ -183,6 +213,7 @@ def _require_free(ws: Workspace, path: str, name: str) -> None:
         if (root / f"{folder}.dvc").is_file():
             raise Conflict(f"{path} is part of {folder}", hint=f"cauce data add {folder}")
         folder = folder.rpartition("/")[0]
+    _require_unmade(ws, path)
     if format.tracked(root / path):
         raise Conflict(
             f"git tracks {path}, or files in it",
