@@ -50,7 +50,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder,
         bucket(DELAY) as far,
     ):
-        print(f"{'':44}{'wall s':>9}{'CPU s':>8}{'requests':>10}{'sent':>13}{'received':>13}")
+        print(f"{'':44}{'wall s':>9}{'CPU s':>8}{'requests':>10}{'sent':>15}{'received':>15}")
         for tool, count in tools:
             if "--big" not in sys.argv:
                 _small(Path(folder) / f"{tool.name}-small", tool, count, far)
@@ -146,6 +146,6 @@ def _measured(title: str, far: Far, run, *words: str) -> None:  # noqa: ANN001
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(
-        f"{title:44}{wall:9.2f}{cpu:8.2f}{far.requests:10,}{far.sent:13,}{far.received:13,}",
+        f"{title:44}{wall:9.2f}{cpu:8.2f}{far.requests:10,}{far.sent:15,}{far.received:15,}",
         flush=True,
     )
