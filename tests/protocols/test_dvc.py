@@ -180,3 +180,33 @@ def test_a_folder_that_we_filled_is_a_remote_that_dvc_pulls_from(dvc, tmp_path):
         dvc(ws.folder, "pull", "-q")
         assert folders.read(place) == DATA
         assert ws.data.status()[0].missing == 0
+
+
+def test_a_part_that_is_added_gives_the_files_that_dvc_gives(dvc, tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    with open_project(ours, git=False) as ws:
+        ws.data.init()
+        theirs.mkdir()
+        dvc(theirs, "init", "-q", "--no-scm")
+        for root in (ours, theirs):
+            folders.write(root / "data", DATA)
+        ws.data.add(ours / "data")
+        dvc(theirs, "add", "-q", "data")
+        for step in ("append", "change", "delete", "whole"):
+            for root in (ours, theirs):
+                if step == "append":
+                    folders.write(root / "data", {"train/1/new": b"new"})
+                elif step == "change":
+                    (root / "data/train/1/a.png").write_bytes(b"changed")
+                elif step == "delete":
+                    (root / "data/train/1/new").unlink()
+            place = {
+                "append": "data/train/1/new",
+                "change": "data/train",
+                "delete": "data/train/1/new",
+                "whole": "data",
+            }[step]
+            ws.data.add(ours / place)
+            dvc(theirs, "add", "-q", place)
+            assert (ours / "data.dvc").read_text() == (theirs / "data.dvc").read_text(), step
+        assert dvc(ours, "status").stdout.strip() == "Data and pipelines are up to date."

@@ -239,12 +239,6 @@ def test_a_relative_path_is_relative_to_the_current_folder(ws, monkeypatch):
     assert (ws.folder / "sub" / "data.dvc").is_file()
 
 
-def test_a_part_of_a_versioned_folder_is_refused(ws, digits):
-    ws.data.add(digits)
-    with pytest.raises(Conflict, match="part of digits"):
-        ws.data.add(digits / "train")
-
-
 def test_files_that_git_tracks_are_refused(ws, digits):
     folders.git(ws.folder, "init", "-q")
     folders.git(ws.folder, "add", "digits/train/1/a.png")

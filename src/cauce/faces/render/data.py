@@ -67,6 +67,8 @@ def status(outs: Sequence[OutStatus]) -> Iterator[str]:
         left = out.added + out.modified + out.deleted - len(out.sample)
         if left > 0:
             yield f"  … {left:,} more"
+        if out.modes:
+            yield f"  {out.modes:,} exec bits or empty folders are not as in the version"
         if out.missing:
             yield f"  {out.missing:,} objects are not in the store; try `cauce data pull`"
         for row in out.cloud[:_CLOUD]:
@@ -97,6 +99,8 @@ def checkout(report: CheckoutReport) -> Iterator[str]:
         )
         for path in out.kept:
             yield f"  kept, in no version: {scalar(path)}"
+        if out.missing:
+            yield f"  {out.missing:,} could not be restored: they are not in the store"
 
 
 @renders("data.ls")

@@ -9,7 +9,7 @@ from cauce.errors import Conflict
 from cauce.kernel import ids, objects, progress, runs
 from cauce.kernel.entities import Digest, Entry, Manifest, Run
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import dvc, modes, statcache, status, versions, worktree
+from cauce.rooms.data import dvc, granular, modes, statcache, status, versions, worktree
 from cauce.rooms.data.entities import DatasetVersion, Initialised
 from cauce.rooms.data.statcache import Stamp
 from cauce.rooms.data.worktree import Found
@@ -119,11 +119,15 @@ def _require_known(ws: Workspace, path: str, found: Found, files: objects.Files)
 
 def output(tree: Manifest) -> dvc.Output:
     """Give what a `.dvc` file says of a version."""
+    return _output(tree, sum(entry.size for entry in tree.entries))
+
+
+def _output(tree: Manifest, size: int | None) -> dvc.Output:
     md5 = tree.labels[versions.DVC].partition(":")[2]
     return dvc.load().Output(
         path=tree.labels[versions.PATH],
         md5=md5,
-        size=sum(entry.size for entry in tree.entries),
+        size=size,
         nfiles=len(tree.entries) if md5.endswith(".dir") else None,
         isexec=versions.EXEC in tree.labels,
     )
@@ -134,11 +138,14 @@ def write_files(ws: Workspace, tree: Manifest) -> None:
 
     The caller holds DVC's lock.
     """
+    _write(ws, output(tree))
+
+
+def _write(ws: Workspace, wanted: dvc.Output) -> None:
     format = dvc.load()
     root = ws.folder
-    place = root / tree.labels[versions.PATH]
+    place = root / wanted.path
     file = place.with_name(f"{place.name}.dvc")
-    wanted = output(tree)
     if not file.exists() or not _says(ws, format.read(root, file).outs, wanted):
         format.write(root, file, wanted)
     format.hide(root, place)
@@ -162,28 +169,65 @@ def add(ws: Workspace, path: Path, name: str | None, message: str) -> DatasetVer
     """See `data.add`."""
     started = ws.now()
     place = worktree.locate(ws, path)
-    called = name or versions.name_for(place)
-    ids.check_name("data set", called)
     if not (ws.folder / ".dvc").is_dir():
         initialise(ws)
+    _require_unmade(ws, place)
+    whole = granular.owner(ws, place)
+    if whole is not None:
+        return _add_part(ws, place, whole, name, message, started)
+    called = name or versions.name_for(place)
+    ids.check_name("data set", called)
     _require_free(ws, place, called)
     found = worktree.scan(ws.folder, place)
     worktree.require_storable(place, found)
     tree = take(ws, place, found)
+    return _record(ws, tree, output(tree), called, message, started)
+
+
+def _add_part(
+    ws: Workspace,
+    place: str,
+    whole: tuple[str, dvc.Output],
+    name: str | None,
+    message: str,
+    started: float,
+) -> DatasetVersion:
+    """Make the next version of a folder in which one path is as it is now, or gone."""
+    file, out = whole
+    ref = versions.at_path(ws, out.path)
+    called = name or (ref.name if ref is not None else versions.name_for(out.path))
+    ids.check_name("data set", called)
+    if out.legacy:
+        raise Conflict(f"{file} was written by DVC 2", hint=f"cauce data add {out.path}")
+    found = worktree.scan(ws.folder, place)
+    part = None
+    if found.folder is not None or found.problems:
+        worktree.require_storable(place, found)
+        part = take(ws, place, found)
+    before = granular.base(ws, out)
+    tree = granular.merged(ws, before, place, part)
+    wanted = _output(tree, granular.size(out, before, tree))
+    return _record(ws, tree, wanted, called, message, started)
+
+
+def _record(
+    ws: Workspace, tree: Manifest, wanted: dvc.Output, name: str, message: str, started: float
+) -> DatasetVersion:
+    """Commit a version and let its `.dvc` file follow."""
     run = Run(
         id=runs.new_id(),
         kind="add",
-        name=called,
+        name=name,
         started=started,
-        params={"path": place},
+        params={"path": wanted.path},
         metrics={
             "files": float(len(tree.entries)),
             "bytes": float(sum(entry.size for entry in tree.entries)),
         },
     )
     with dvc.load().locked(ws.folder):
-        version = versions.record(ws, tree, called, run, message=message)
-        write_files(ws, tree)
+        version = versions.record(ws, tree, name, run, message=message)
+        _write(ws, wanted)
     return version
 
 
@@ -203,17 +247,11 @@ def _require_unmade(ws: Workspace, path: str) -> None:
 
 
 def _require_free(ws: Workspace, path: str, name: str) -> None:
-    """Raise `Conflict` when git, another output or another data set has the place or the name."""
+    """Raise `Conflict` when git or another data set has the place or the name."""
     root = ws.folder
     format = dvc.load()
     if format.Ignore(root).above(path):
         raise Conflict(f"{path} is ignored by .dvcignore", hint="change .dvcignore, or the path")
-    folder = path.rpartition("/")[0]
-    while folder:
-        if (root / f"{folder}.dvc").is_file():
-            raise Conflict(f"{path} is part of {folder}", hint=f"cauce data add {folder}")
-        folder = folder.rpartition("/")[0]
-    _require_unmade(ws, path)
     if format.tracked(root / path):
         raise Conflict(
             f"git tracks {path}, or files in it",

@@ -5,7 +5,7 @@ Two labels of the manifest (docs/format.md, Data sets); DVC's own files stay as 
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cauce.rooms.data.worktree import Found
@@ -24,6 +24,12 @@ def labels(found: Found) -> dict[str, str]:
     if found.empty:
         made[EMPTY] = "\n".join(sorted(found.empty))
     return made
+
+
+def marked(known: Mapping[str, str], key: str, every: Iterable[str]) -> set[str]:
+    """Read a label: the paths that it names, out of all of them."""
+    text = known.get(key, "")
+    return set(every) if text == ALL else set(filter(None, text.split("\n")))
 
 
 def differ(known: Mapping[str, str], found: Found) -> int:

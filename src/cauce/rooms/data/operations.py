@@ -56,7 +56,8 @@ def add(
     """Store a folder or file as a version of a data set, and write its `.dvc` file.
 
     Args:
-        path: Folder or file inside the project.
+        path: Folder or file inside the project. Inside a versioned folder: the next version of that
+            folder has this path as it is now, or no longer, and the rest as it was.
         name: Data set; the name of the folder or file when not given.
         message: Why there is a new version.
         to_remote: Send the bytes straight to a remote, and keep none in the cache.
@@ -67,7 +68,7 @@ def add(
 
     Raises:
         Invalid: It is outside the project, holds no file, or something that cannot be stored.
-        Conflict: A file changed while it was read, or git or another data set has it.
+        Conflict: A file changed while it was read, or git, a stage or another data set has it.
     """
     if remote and not to_remote:
         raise Invalid("--remote says where to send to", hint="give --to-remote too")
@@ -114,6 +115,8 @@ def checkout(
     *,
     version: str | None = None,
     force: bool = False,
+    relink: bool = False,
+    allow_missing: bool = False,
 ) -> CheckoutReport:
     """Restore data from the store, as their `.dvc` files say or in another version.
 
@@ -121,13 +124,17 @@ def checkout(
         paths: Data, `.dvc` files, or folders above them; all when none is given.
         version: Version to switch to, `v1`, `main` or `name@v1`; the `.dvc` file follows.
         force: Throw away files that are in no version.
+        relink: Put every file in its place again, as `cache.type` says now.
+        allow_missing: Restore what the store has, and leave the rest as it is.
 
     Raises:
         Conflict: A file that is in no version would be lost.
         NotFound: An object is not in the store; nothing was changed.
-        Damaged: An object is not what its name says; files before it are restored.
+        Damaged: An object is not what its name says; nothing was changed.
     """
-    return checking_out.checkout(ws, paths, version, force)
+    return checking_out.checkout(
+        ws, paths, version, force, relink=relink, allow_missing=allow_missing
+    )
 
 
 @operation("data.ls", examples=("cauce data ls",))
