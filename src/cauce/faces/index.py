@@ -134,7 +134,7 @@ OPTIONS: dict[str, str] = {
     "data.add": "--name --message --to-remote --no-to-remote --remote",
     "data.cache-dir": "--unset --no-unset --local --no-local --global --no-global --system --no-system",
     "data.check-ignore": "--details --no-details --non-matching --no-non-matching",
-    "data.checkout": "--version --force --no-force",
+    "data.checkout": "--version --force --no-force --relink --no-relink --allow-missing --no-allow-missing",
     "data.commit": "--message",
     "data.config": "--unset --no-unset --list --no-list --show-origin --no-show-origin --local --no-local --global --no-global --system --no-system",
     "data.diff": "--targets --hide-missing --no-hide-missing --labels --limit",
