@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.protocols.dvc_process import Dvc
 from tests.rooms import folders
 
-from cauce.errors import Conflict, Damaged
+from cauce.errors import Conflict, Damaged, Unsupported
 from cauce.kernel import digest, dos2unix, workspace
+from cauce.kernel.packs import table
 
 DATA = {"a.txt": b"one\r\ntwo\r\n", "sub/b.bin": b"\0\r\n\r\n", "c.txt": b"plain\n"}
 
@@ -117,6 +118,11 @@ def test_a_damaged_object_of_version_2_is_not_restored(ws):
     with pytest.raises(Damaged):
         ws.data.checkout()
     assert not (place / "c.txt").exists()
+
+
+def test_packs_refuse_objects_of_version_2_instead_of_taking_them_for_others(ws):
+    with pytest.raises(Unsupported, match="version 2 of DVC"):
+        table.key(f"md5-dos2unix:{'0' * 32}")
 
 
 @pytest.fixture(scope="module")

@@ -276,5 +276,6 @@ def group_help(group: str) -> str:
             *(table(verbs) if verbs else ["  none yet"]),
             "",
             f"See `cauce {group} VERB --help` for arguments and examples.",
+            *(["Dashes of a verb may be blanks."] if any("-" in verb for verb in verbs) else []),
         )
     )

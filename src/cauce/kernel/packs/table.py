@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cauce.errors import Damaged
+from cauce.errors import Damaged, Unsupported
 from cauce.kernel import digest as names
 from cauce.kernel.entities import Digest
 
@@ -36,6 +36,11 @@ _AFTER = {SHA256: "", MD5: "", MD5_DIR: ".dir"}
 def key(name: str) -> bytes:
     """Give a digest as 32 bytes and its kind, as one key of 33 bytes; `Invalid` if malformed."""
     algorithm, digits = names.split(name)
+    if algorithm == names.LEGACY:
+        raise Unsupported(
+            f"{name} is an object of version 2 of DVC, which packs do not hold",
+            hint="use a remote of layout plain, or `dvc cache migrate --dvc-files`",
+        )
     if algorithm == "sha256":
         return bytes.fromhex(digits) + b"\0"
     return bytes.fromhex(digits).ljust(32, b"\0") + (b"\2" if name.endswith(".dir") else b"\1")
