@@ -1,6 +1,7 @@
 """An unmodified DVC and we, on what other revisions and repositories have."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tests.protocols.test_dvc import open_project
 from tests.rooms import folders
 
-from cauce.kernel import wire
+from cauce.kernel import digest, wire
 
 pytestmark = pytest.mark.peer
 
@@ -120,3 +121,43 @@ def test_any_three_folders_differ_alike_for_both(
         same(dvc, ws)
         same(dvc, ws, "HEAD~1")
         same(dvc, ws, "HEAD~1", "HEAD")
+
+
+def test_we_keep_whatever_dvc_keeps_with_every_scope(dvc, tmp_path):
+    with open_project(tmp_path / "p") as ws:
+        root = ws.folder
+        dvc(root, "init", "-q")
+        for number in range(3):
+            folders.write(root / "d", {"a": b"%d" % number, "b/c": b"2"})
+            folders.write(root, {"f": b"file %d" % number})
+            dvc(root, "add", "-q", "d", "f")
+            commit(root)
+        folders.git(root, "tag", "t", "HEAD~1")
+        folders.git(root, "checkout", "-q", "-b", "side", "HEAD~2")
+        folders.write(root / "d", {"a": b"never committed"})
+        dvc(root, "add", "-q", "d")
+        shutil.copytree(root, tmp_path / "copy")
+        dvc(tmp_path / "copy", "gc", "-q", "-w", "-a", "-T", "-A", "-f")
+        ws.data.gc(workspace=True, all_branches=True, all_tags=True, all_commits=True, force=True)
+        cache = ".dvc/cache/files"
+        kept = set(folders.read(root / cache))
+        assert kept >= set(folders.read(tmp_path / "copy" / cache))
+        dvc(root, "checkout", "-q", "-f")
+        assert dvc(root, "status", "--json").stdout.strip() == "{}"
+
+
+def test_dvc_works_beside_a_trash(dvc, tmp_path):
+    with open_project(tmp_path / "p") as ws:
+        dvc(ws.folder, "init", "-q")
+        ws.objects.put([b"loose"], algorithm="md5")
+        folders.write(ws.folder / "d", {"a": b"1"})
+        dvc(ws.folder, "add", "-q", "d")
+        commit(ws.folder)
+        for info in list(ws.objects.list("md5")):
+            os.utime(ws.objects.path(info.digest), (1, 1))
+        assert ws.data.gc(force=True).places[0].count == 1
+        dvc(ws.folder, "gc", "-q", "-w", "-f")
+        dvc(ws.folder, "remote", "add", "-q", "-d", "far", str(tmp_path / "far"))
+        dvc(ws.folder, "push", "-q")
+        assert ws.data.gc_undo().count == 1
+        assert ws.objects.get(digest.of(b"loose", "md5")) == b"loose"

@@ -62,6 +62,7 @@ SETTINGS = (
     Setting("s3.region", "us-east-1", "Region of the S3 bucket."),
     Setting("s3.allow_http", False, "Whether the S3 endpoint may be plain HTTP."),
     Setting("gc.grace_hours", 24.0, "Age below which an unreachable object is kept."),
+    Setting("gc.trash_days", 7.0, "Days for which `cauce data gc-undo` can bring objects back."),
     Setting(
         "models.tolerance",
         1e-4,

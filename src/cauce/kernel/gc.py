@@ -108,6 +108,11 @@ def reachable(ws: "Workspace") -> set[Digest]:
 
 def named_in_versions(ws: "Workspace") -> set[Digest]:
     """Find every version and what its manifest names; raises `Damaged`."""
+    return named_in_catalog(ws) | named_by_dvc(ws)
+
+
+def named_in_catalog(ws: "Workspace") -> set[Digest]:
+    """Mark what versions, tables and streams name; see `reachable`."""
     reached: set[Digest] = set()
     for version in ws.catalog.all_versions():
         reached.add(version)
@@ -172,6 +177,19 @@ def named_by_dvc(ws: "Workspace") -> set[Digest]:
             continue  # admin check reports it; its files may be named elsewhere
         found.update(Digest(f"md5:{name.decode()}") for name in _DVC.findall(listing))
     return found
+
+
+def staged(ws: "Workspace") -> set[Digest]:
+    """Find digests in DVC's files as git's index has them."""
+    if ws.root is None or not _in_repository(ws.root):
+        return set()
+    listed = _git(ws.root, "ls-files", "--stage", "--", "*.dvc", "*dvc.lock")
+    ids = {line.split(b" ")[1] for line in listed.splitlines()}
+    if not ids:
+        return set()
+    given = b"\n".join(sorted(ids)) + b"\n"
+    names = _DVC.findall(_git(ws.root, "cat-file", "--batch", "--buffer", given=given))
+    return {Digest(f"md5:{name.decode()}{end}") for name in names for end in ("", ".dir")}
 
 
 def _work_tree(root: Path) -> Iterator[bytes]:

@@ -162,6 +162,20 @@ def stashes(folder: Path) -> list[str]:
     return found
 
 
+def visited(folder: Path, since: float) -> list[str]:
+    """List where HEAD and all refs were since some time, by their logs."""
+    if not head(folder):
+        return []
+    found = []
+    form = ("log", "-g", "--all", "--format=%H %gd", "--date=unix")
+    for line in _text(run(folder, *form)).splitlines():
+        commit, _, entry = line.partition(" ")
+        moment = entry.rpartition("@{")[2].rstrip("}")
+        if not moment.isdigit() or int(moment) >= since:
+            found.append(commit)
+    return list(dict.fromkeys(found))
+
+
 def commits(folder: Path, *words: str, starts: Sequence[str], since: float = 0.0) -> dict[str, str]:
     """Run `git log` and give commit -> tree, newest first.
 
