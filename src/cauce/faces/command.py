@@ -47,7 +47,11 @@ def spelled(group: str, argv: Sequence[str]) -> tuple[Operation | None, list[str
         The operation and the words behind it; None where only the first words of several verbs
         were given (with `--help`, if that was asked for).
     """
+    from cauce.faces.index import VERBS
+
     verb, rest = argv[0], list(argv[1:])
+    if verb in VERBS.get(group, {}):  # without importing all of the group
+        return find(group, verb), rest
     known = sorted(op.verb.replace("_", "-") for op in operation.of(group))
     while verb not in known and any(name.startswith(f"{verb}-") for name in known):
         if not rest or rest[0] in ("-h", "--help"):

@@ -31,6 +31,14 @@ MODULES = {
 }
 """Group of operations -> module whose import registers them."""
 
+PARTS = {
+    "data": tuple(
+        f"cauce.rooms.data.{part}.operations"
+        for part in ("browsing", "insight", "lfs", "repository", "revisions", "transfer")
+    ),
+}
+"""Group -> modules of further operations, which a verb of the first module need not wait for."""
+
 _REGISTRY: dict[str, "Operation"] = {}
 _SECTION = re.compile(r"^(Args|Returns|Raises|Notes|Examples?):\s*$")
 
@@ -198,7 +206,9 @@ def find(name: str) -> Operation:
     group = name.partition(".")[0]
     if group not in MODULES:
         raise NotFound(f"no group of operations {group!r}", hint=f"known: {', '.join(MODULES)}")
-    of(group)
+    importlib.import_module(MODULES[group])
+    if name not in _REGISTRY:
+        of(group)
     if name not in _REGISTRY:
         verbs = sorted(other for other in _REGISTRY if other.startswith(f"{group}."))
         raise NotFound(f"no operation {name!r}", hint=f"known: {', '.join(verbs)}")
@@ -207,15 +217,16 @@ def find(name: str) -> Operation:
 
 def every() -> list[Operation]:
     """Import all modules and list every operation, in the order of the course."""
-    for module in dict.fromkeys(MODULES.values()):
-        importlib.import_module(module)
+    for group in MODULES:
+        of(group)
     order = list(MODULES)
     return sorted(_REGISTRY.values(), key=lambda op: (order.index(op.group), op.name))
 
 
 def of(group: str) -> list[Operation]:
-    """Import the module of a group and list its operations."""
-    importlib.import_module(MODULES[group])
+    """Import the modules of a group and list its operations."""
+    for module in (MODULES[group], *PARTS.get(group, ())):
+        importlib.import_module(module)
     return registered(group)
 
 

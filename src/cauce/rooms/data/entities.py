@@ -127,7 +127,7 @@ class OutStatus(Entity, frozen=True):
         path: The data, relative to the project.
         file: Its `.dvc` file.
         version: `name@number` that the `.dvc` file stands for, empty when the catalogue has none.
-        sample: The first changes, at most 20.
+        sample: The first 20 changes, or all of them where that was asked for.
         missing: Objects that the `.dvc` file needs and the store lacks.
         modes: Exec bits and empty folders that are not as in the version; DVC knows of neither.
         cloud: What the cache and the remote do not both hold; empty unless it was asked for.

@@ -1,17 +1,14 @@
-"""Operations of `data`: versions of folders, in the work tree and in the catalogue."""
+"""Operations of `data`: versions of folders, in the work tree and in the catalogue.
+
+Further verbs are in folders of their own (`kernel.operation.PARTS`). What a verb needs is imported
+when it runs: a `status` must not wait for the rest.
+"""
 
 from pathlib import Path
 
 from cauce.errors import Invalid, NotFound
-from cauce.kernel import publish
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import adding, comparing, merging, versions
-from cauce.rooms.data import checkout as checking_out
-from cauce.rooms.data import status as comparing_files
-
-# Further verbs, each part in a folder of its own; importing them registers them.
-from cauce.rooms.data.browsing import operations as _browsing  # noqa: F401
 from cauce.rooms.data.entities import (
     CheckoutReport,
     DatasetPage,
@@ -20,16 +17,13 @@ from cauce.rooms.data.entities import (
     Initialised,
     OutStatus,
 )
-from cauce.rooms.data.insight import operations as _insight  # noqa: F401
-from cauce.rooms.data.lfs import operations as _lfs  # noqa: F401
-from cauce.rooms.data.repository import operations as _repository  # noqa: F401
-from cauce.rooms.data.revisions import operations as _revisions  # noqa: F401
-from cauce.rooms.data.transfer import operations as _transfer  # noqa: F401
 
 
 @operation("data.init", role="writer", local=True, examples=("cauce data init",))
 def init(ws: Workspace) -> Initialised:
     """Make the `.dvc/` folder that DVC and Cauce share; what exists is left alone."""
+    from cauce.rooms.data import adding
+
     return adding.initialise(ws)
 
 
@@ -73,6 +67,8 @@ def add(
     if remote and not to_remote:
         raise Invalid("--remote says where to send to", hint="give --to-remote too")
     if not to_remote:
+        from cauce.rooms.data import adding
+
         return adding.add(ws, path, name, message)
     from cauce.rooms.data.transfer import straight  # late: reaches for a remote
 
@@ -86,16 +82,24 @@ def add(
     examples=("cauce data status", "cauce data status digits", "cauce data status --cloud"),
 )
 def status(
-    ws: Workspace, paths: tuple[Path, ...] = (), *, cloud: bool = False, remote: str | None = None
+    ws: Workspace,
+    paths: tuple[Path, ...] = (),
+    *,
+    granular: bool = False,
+    cloud: bool = False,
+    remote: str | None = None,
 ) -> list[OutStatus]:
     """Compare the work tree with its `.dvc` files.
 
     Args:
         paths: Data, `.dvc` files, or folders above them; all when none is given.
+        granular: List every file that differs, not only the first 20 of each path.
         cloud: Also compare the cache with the remote.
         remote: Remote to compare with, instead of the default one.
     """
-    found = comparing_files.status(ws, paths)
+    from cauce.rooms.data import status as comparing_files
+
+    found = comparing_files.status(ws, paths, granular=granular)
     if not (cloud or remote):
         return found
     from cauce.rooms.data.transfer import cloud as comparing_stores  # late: reaches for a remote
@@ -132,6 +136,8 @@ def checkout(
         NotFound: An object is not in the store; nothing was changed.
         Damaged: An object is not what its name says; nothing was changed.
     """
+    from cauce.rooms.data import checkout as checking_out
+
     return checking_out.checkout(
         ws, paths, version, force, relink=relink, allow_missing=allow_missing
     )
@@ -140,6 +146,9 @@ def checkout(
 @operation("data.ls", examples=("cauce data ls",))
 def ls(ws: Workspace) -> list[DatasetSummary]:
     """List the data sets, with the version that `main` points at."""
+    from cauce.kernel import publish
+    from cauce.rooms.data import versions
+
     found = []
     after: tuple[str, str, str] | None = None
     while page := ws.catalog.refs(versions.KIND, None, "main", after=after, limit=500):
@@ -169,6 +178,9 @@ def list_versions(ws: Workspace, name: str, *, limit: int = 100) -> list[Dataset
         name: Data set.
         limit: Versions at most.
     """
+    from cauce.kernel import publish
+    from cauce.rooms.data import versions
+
     known = publish.numbers(ws, versions.KIND, name, "v")
     if not known:
         raise NotFound(f"no data set {name}", hint="`cauce data ls` lists what there is")
@@ -193,6 +205,8 @@ def show(
         after: Path of the last file of the page before.
         limit: Files at most.
     """
+    from cauce.rooms.data import comparing
+
     return comparing.show(ws, spec, prefix, after, limit)
 
 
@@ -224,4 +238,6 @@ def merge(
         Items are taken out of `unlabelled/`. One that an earlier merge filed under another class is
         moved. Merging the same labels again gives the same version.
     """
+    from cauce.rooms.data import merging
+
     return merging.merge(ws, name, annotations, merging.Filing(into, held, holdout))

@@ -84,11 +84,11 @@ def named(files: dict[str, str], out: dvc.Output) -> Digest:
     return Digest(f"{out.algorithm}:{name.partition(':')[2]}")
 
 
-def status(ws: Workspace, paths: Sequence[Path]) -> list[OutStatus]:
+def status(ws: Workspace, paths: Sequence[Path], *, granular: bool = False) -> list[OutStatus]:
     """See `data.status`."""
     chosen = select(ws, paths)
     known = _known(ws, [out for _, out in chosen])
-    return [_one(ws, file, out, known) for file, out in chosen]
+    return [_one(ws, file, out, known, granular) for file, out in chosen]
 
 
 def labels(ws: Workspace, outs: Sequence[dvc.Output]) -> dict[str, Mapping[str, str]]:
@@ -122,6 +122,7 @@ def _one(
     file: str,
     out: dvc.Output,
     known: Mapping[str, tuple[str, Mapping[str, str]]],
+    granular: bool,
 ) -> OutStatus:
     """Compare one output."""
     found = worktree.scan(ws.folder, out.path)
@@ -166,7 +167,7 @@ def _one(
         deleted=kinds["deleted"],
         sample=tuple(
             Change(path=worktree.shown(out.path, rel), change=changes[rel])
-            for rel in sorted(changes)[:_SAMPLE]
+            for rel in sorted(changes)[: None if granular else _SAMPLE]
         ),
         missing=len(needed) - len(ws.objects.has(needed)) if out.cache else 0,
     )
