@@ -165,7 +165,7 @@ OPTIONS: dict[str, str] = {
     "data.remove": "--outs --no-outs --force --no-force",
     "data.show": "--prefix --after --limit",
     "data.snapshot": "--revision --name --message",
-    "data.status": "--cloud --no-cloud --remote",
+    "data.status": "--granular --no-granular --cloud --no-cloud --remote",
     "data.unlock": "--id --repository --force --no-force",
     "data.version": "",
     "data.versions": "--limit",
