@@ -5,11 +5,8 @@ from pathlib import Path
 from cauce.errors import Invalid
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data import checkout as checking_out
 from cauce.rooms.data.entities import CloudStatus
-from cauce.rooms.data.transfer import cloud, moves, wanted
 from cauce.rooms.data.transfer.entities import PullReport, Transfer
-from cauce.rooms.data.transfer.wanted import Scope
 
 SHORT = {
     "remote": "r",
@@ -55,7 +52,10 @@ def push(
         NotFound: There is no such remote, or an object is in neither store.
         Unavailable: The remote stopped answering; a second push goes on where this one ended.
     """
-    found = wanted.targets(ws, targets, Scope(all_branches, all_tags, all_commits))
+    from cauce.rooms.data.transfer import moves, wanted  # late: other verbs start without threads
+
+    scope = wanted.Scope(all_branches, all_tags, all_commits)
+    found = wanted.targets(ws, targets, scope)
     return moves.each(
         ws, found, remote, lambda to, group: moves.push(ws, to, group, jobs=_jobs(jobs))
     )
@@ -96,7 +96,10 @@ def fetch(
         Damaged: An object is not what its name says; it was not kept.
         Unavailable: The remote stopped answering; a second fetch goes on where this one ended.
     """
-    found = wanted.targets(ws, targets, Scope(all_branches, all_tags, all_commits))
+    from cauce.rooms.data.transfer import moves, wanted  # late: other verbs start without threads
+
+    scope = wanted.Scope(all_branches, all_tags, all_commits)
+    found = wanted.targets(ws, targets, scope)
     return moves.each(
         ws, found, remote, lambda to, group: moves.fetch(ws, to, group, jobs=_jobs(jobs))
     )
@@ -131,6 +134,8 @@ def pull(
         Damaged: An object is not what its name says; it was not kept.
         Unavailable: The remote stopped answering; a second pull goes on where this one ended.
     """
+    from cauce.rooms.data import checkout as checking_out  # late: other verbs restore nothing
+
     fetched = fetch(ws, targets, remote=remote, jobs=jobs)
     return PullReport(
         fetched=fetched, outs=checking_out.checkout(ws, targets, None, force=force).outs
@@ -165,7 +170,10 @@ def remote_status(
     Returns:
         What is in one of the two, or in neither; empty when both hold everything.
     """
-    found = wanted.targets(ws, targets, Scope(all_branches, all_tags, all_commits))
+    from cauce.rooms.data.transfer import cloud, wanted  # late: other verbs reach for no remote
+
+    scope = wanted.Scope(all_branches, all_tags, all_commits)
+    found = wanted.targets(ws, targets, scope)
     return cloud.compare(ws, found, remote)
 
 
