@@ -52,6 +52,17 @@ class TestLocal(StoreSuite):
     def damage(self, store: LocalStore) -> Callable[[Digest], None]:
         return damage_file(store)
 
+    def test_many_names_are_looked_up_as_few_are(self, store: LocalStore, tmp_path: Path) -> None:
+        absent = [digest.of(b"absent %d" % n) for n in range(3000)]
+        assert store.has(absent) == set()
+        there = store.put([b"%d" % n for n in range(3000)])
+        torn = tmp_path / "store" / objects.key(there[0])
+        torn.chmod(0o644)
+        torn.write_bytes(b"torn")
+        for asked in ([*there, *absent], [*there[:300], *absent[:300]]):
+            few = {name for name in asked if store.has([name])}
+            assert store.has(asked) == few == set(asked) & set(there[1:])
+
 
 class TestMemory(StoreSuite):
     @pytest.fixture

@@ -22,6 +22,7 @@ _STALE = 24 * 3600.0
 
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _SETTLE_COUNT, _SETTLE_BYTES = 4096, 1 << 30
 _AGAIN = 3
 """Tries to make a file whose folder another process takes away when it is empty."""
@@ -51,7 +52,10 @@ class Batch:
         """Make a temporary file; gives its name and a descriptor to write to."""
         self._made += 1
         temporary = f"{self._beside}{self._made}"
-        descriptor = create(temporary, 0o644, shared=self._shared)
+        try:
+            descriptor = os.open(temporary, _NEW, 0o644)
+        except FileNotFoundError:
+            descriptor = create(temporary, 0o644, shared=self._shared)
         self._open.add(temporary)
         return temporary, descriptor
 
@@ -122,12 +126,11 @@ def make_folders(folder: str, *, shared: bool) -> None:
 
 def create(file: str, mode: int, *, shared: bool = False) -> int:
     """Create a file for writing, with its folders."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     for _ in range(_AGAIN):
         with suppress(FileNotFoundError):
-            return os.open(file, flags, mode)
+            return os.open(file, _NEW, mode)
         make_folders(os.path.dirname(file), shared=shared)
-    return os.open(file, flags, mode)
+    return os.open(file, _NEW, mode)
 
 
 def link(file: str, target: str, beside: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cauce.adapters.stores import batch as batches
-from cauce.adapters.stores import whole
+from cauce.adapters.stores import looking, whole
 from cauce.adapters.stores.batch import BESIDE, TRUSTED, Batch
 from cauce.errors import Conflict, Damaged, Invalid, NotFound
 from cauce.kernel import digest as names
@@ -228,7 +228,11 @@ class LocalStore:
 
     def has(self, digests: Iterable[Digest]) -> set[Digest]:
         """Tell which of these objects are in the store."""
-        return {name for name in digests if self._holds(self._file(name), name)}
+        wanted = set(digests)
+        if len(wanted) < looking.MANY:
+            return {name for name in wanted if self._holds(self._file(name), name)}
+        found = looking.candidates(str(self.root), wanted)
+        return {name for name, file in found if self._holds(file, name)}
 
     def size(self, digest: Digest) -> int:
         """Bytes of an object."""
