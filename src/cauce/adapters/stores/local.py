@@ -60,7 +60,7 @@ class LocalStore:
         with self.batch() as batch:
             for name, item in zip(digests, items, strict=True):
                 target = self._file(name)
-                if target not in batch.placed and not self._keep(target, name, len(item)):
+                if target not in batch.placed and not self.keep(target, name, len(item)):
                     temporary, descriptor = batch.create()
                     with batches.closing(descriptor):
                         batches.write(descriptor, item)
@@ -87,7 +87,7 @@ class LocalStore:
     def _put_file(self, batch: Batch, path: Path, wanted: Digest | None) -> Digest:
         if wanted is not None:
             target = self._file(wanted)
-            if target in batch.placed or self._keep(target, wanted, None):
+            if target in batch.placed or self.keep(target, wanted, None):
                 return wanted
         # O_NONBLOCK: opening a named pipe must not wait for its writer.
         source = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -102,7 +102,7 @@ class LocalStore:
         if wanted is not None and not names.same(wanted, found):
             raise Conflict(f"{path} changed while it was read", hint="run the command again")
         target = self._file(wanted or found)
-        if wanted is None and (target in batch.placed or self._keep(target, found, size)):
+        if wanted is None and (target in batch.placed or self.keep(target, found, size)):
             batch.drop(temporary)
         else:
             batch.whole.append(whole.row(found, state))
@@ -119,7 +119,7 @@ class LocalStore:
         """
         target = self._file(digest)
         with objects.writing(self.root):
-            if self._keep(target, digest, None):
+            if self.keep(target, digest, None):
                 return True
             source = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
             with batches.closing(source):
@@ -130,7 +130,7 @@ class LocalStore:
                     os.fsync(source)
                 batches.flush(os.path.dirname(target))
                 os.fchmod(source, TRUSTED)
-            return self._keep(target, digest, None)
+            return self.keep(target, digest, None)
 
     def take(self, files: Sequence[tuple[str, int]], algorithm: str) -> list[Taken]:
         """Store files that may be large and many, each read once; see `Files.take`."""
@@ -284,11 +284,7 @@ class LocalStore:
             return False
         return stat.S_IMODE(found.st_mode) == TRUSTED or batches.vouch(file, name)
 
-    def keep(self, name: Digest, size: int | None) -> bool:
-        """Tell whether an object need not be written, and keep it from being collected soon."""
-        return self._keep(self._file(name), name, size)
-
-    def _keep(self, file: str, name: Digest, size: int | None) -> bool:
+    def keep(self, file: str, name: Digest, size: int | None) -> bool:
         """Tell whether an object need not be written, and keep it from being collected soon."""
         try:
             found = os.stat(file)

@@ -33,8 +33,7 @@ def take(store: "LocalStore", files: Sequence[tuple[str, int]], algorithm: str) 
                 if size < _SMALL:
                     data = os.read(source, size + 1)
                     name = Digest(f"{algorithm}:{hasher(data, usedforsecurity=False).hexdigest()}")
-                    if not store.keep(name, len(data)):
-                        _put(store, batch, name, data)
+                    _put(store, batch, name, data)
                 else:
                     name = _stream(store, batch, source, algorithm)
                 found.append((name, os.fstat(source)))
@@ -44,8 +43,8 @@ def take(store: "LocalStore", files: Sequence[tuple[str, int]], algorithm: str) 
 
 
 def _put(store: "LocalStore", batch: Batch, name: Digest, data: bytes) -> None:
-    target = f"{store.root}/{objects.key(name)}"
-    if target in batch.placed:
+    target = f"{store.root}/{objects.place(name)}"
+    if target in batch.placed or store.keep(target, name, len(data)):
         return
     temporary, descriptor = batch.create()
     try:
@@ -63,8 +62,8 @@ def _stream(store: "LocalStore", batch: Batch, source: int, algorithm: str) -> D
         row = whole.row(name, os.fstat(descriptor))
     finally:
         os.close(descriptor)
-    target = f"{store.root}/{objects.key(name)}"
-    if target in batch.placed or store.keep(name, size):
+    target = f"{store.root}/{objects.place(name)}"
+    if target in batch.placed or store.keep(target, name, size):
         batch.drop(temporary)
     else:
         batch.whole.append(row)

@@ -9,6 +9,9 @@ from cauce.errors import Damaged, Invalid
 from cauce.kernel import digest, manifest
 from cauce.kernel.entities import Digest
 
+_text = json.encoder.encode_basestring_ascii
+"""Writes a text as `json.dumps` does; the rest of a list is plain."""
+
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -26,8 +29,8 @@ def dump(files: Mapping[str, str]) -> bytes:
         manifest.check_path(path)
         if not _MD5.match(files[path]):
             raise Invalid(f"{path}: {files[path][:50]!r} is not an md5 sum")
-        rows.append({"md5": files[path], "relpath": path})
-    return json.dumps(rows, sort_keys=True).encode("ascii")
+        rows.append(f'{{"md5": "{files[path]}", "relpath": {_text(path)}}}')
+    return f"[{', '.join(rows)}]".encode("ascii")
 
 
 def name(data: bytes) -> Digest:
