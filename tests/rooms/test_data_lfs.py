@@ -17,6 +17,7 @@ from cauce.kernel import digest, twins
 from cauce.kernel.entities import Commit, Entry, Manifest
 from cauce.kernel.workspace import open_local
 from cauce.rooms.data.lfs import pushed
+from cauce.testing import kill
 
 TEXT = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n"
 OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
@@ -418,3 +419,28 @@ def test_a_cache_that_others_share_gets_no_names_from_us(ws, tmp_path):
     file.write_bytes(b"known")
     twins.adopt(ws, file, digest.of(b"known"), known)
     assert ws.objects.path(known).stat().st_nlink == 2
+
+
+# Killed anywhere
+
+
+@pytest.mark.slow
+def test_a_killed_snapshot_leaves_nothing_half_and_is_repeated(project, repository, tmp_path):
+    def take(root: Path) -> None:
+        with open_local(root, agent="user:test") as ws:
+            ws.data.snapshot(repository / "images")
+
+    dry = tmp_path / "dry"
+    shutil.copytree(project, dry)
+    events = kill.count(lambda: take(dry))
+    for n in kill.sample(events, 15, seed=4):
+        root = tmp_path / f"killed-{n}"
+        shutil.copytree(project, root)
+        kill.kill_at(lambda root=root: take(root), n)
+        with open_local(root, agent="user:test") as ws:
+            assert ws.admin.check().ok
+            for info in ws.objects.list():
+                ws.objects.get(info.digest)
+            made = ws.data.snapshot(repository / "images")
+            assert made.version.number == "v1"
+            assert len(contents(ws, made.version)) == 5
