@@ -230,3 +230,15 @@ def test_what_is_added_to_a_remote_is_not_in_the_cache(ws, far):
     shutil.rmtree(place)
     ws.data.pull((place,))
     assert folders.read(place) == {"a": b"A", "b/c": b"C"}
+
+
+def test_imports_that_were_never_downloaded_and_outputs_kept_at_home_do_not_stop_a_push(ws, far):
+    (ws.folder / "taken.dvc").write_text(
+        "md5: 6a0bb9eb1f1e4bd6ae3f6dd2d4f8a7d1\nfrozen: true\ndeps:\n- path: x\n  repo:\n"
+        "    url: /elsewhere\n    rev_lock: 0123456789012345678901234567890123456789\n"
+        "outs:\n- md5: 0123456789abcdef0123456789abcdef\n  size: 3\n  hash: md5\n  path: taken\n"
+    )
+    with (ws.folder / "one.bin.dvc").open("a") as file:
+        file.write("  push: false\n")
+    assert ws.data.push()[0].objects == 5
+    assert digest.of(b"by itself", "md5") not in {it.digest for it in LocalStore(far).list()}

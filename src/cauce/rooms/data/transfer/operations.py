@@ -56,6 +56,7 @@ def push(
 
     scope = wanted.Scope(all_branches, all_tags, all_commits)
     found = wanted.targets(ws, targets, scope)
+    found = wanted.sendable(ws, found)
     return moves.each(
         ws, found, remote, lambda to, group: moves.push(ws, to, group, jobs=_jobs(jobs))
     )

@@ -19,10 +19,12 @@ class Target(Struct, frozen=True, kw_only=True):
     Attributes:
         out: The output.
         below: Path inside a folder that was asked for, empty for all of it.
+        file: The file that names it.
     """
 
     out: dvc.Output
     below: str = ""
+    file: str = ""
 
     @property
     def listed(self) -> bool:
@@ -54,7 +56,7 @@ def targets(ws: Workspace, paths: Sequence[Path], scope: Scope = Scope()) -> lis
     found: dict[tuple[str, str, str], Target] = {}
     for path in paths:
         try:
-            chosen = [Target(out=out) for _, out in status.select(ws, [path])]
+            chosen = [Target(out=out, file=file) for file, out in status.select(ws, [path])]
         except NotFound:
             if any(scope):
                 continue  # another revision may have it
@@ -71,7 +73,7 @@ def targets(ws: Workspace, paths: Sequence[Path], scope: Scope = Scope()) -> lis
 
 
 def _all(pairs: Iterable[tuple[str, dvc.Output]]) -> Iterator[Target]:
-    return (Target(out=out) for _, out in pairs)
+    return (Target(out=out, file=file) for file, out in pairs)
 
 
 def _key(target: Target) -> tuple[str, str, str]:
@@ -99,12 +101,32 @@ def _usable(found: Iterable[Target]) -> Iterator[Target]:
 def _inside(ws: Workspace, path: Path) -> Target:
     """Find the tracked folder that a path lies in."""
     place = worktree.locate(ws, path)
-    for _, out in status.select(ws, ()):
+    for file, out in status.select(ws, ()):
         if out.folder and place.startswith(f"{out.path}/"):
-            return Target(out=out, below=place.removeprefix(f"{out.path}/"))
+            return Target(out=out, file=file, below=place.removeprefix(f"{out.path}/"))
     raise NotFound(
         f"{place} is not versioned", hint="`cauce data status` lists what is, add it first"
     )
+
+
+def sendable(ws: Workspace, found: Sequence[Target]) -> list[Target]:
+    """Leave out what is not to be pushed: `push: false`, and imports that are not here.
+
+    An import that was never downloaded has a source of its own; it is nothing that was lost.
+    """
+    here = ws.objects.has(target.name for target in found if target.out.md5)
+    return [
+        target
+        for target in found
+        if target.out.push and (target.name in here or not _imported(ws, target))
+    ]
+
+
+def _imported(ws: Workspace, target: Target) -> bool:
+    file = ws.folder / target.file
+    if not target.file.endswith(".dvc") or not file.is_file():
+        return False
+    return dvc.load().read(ws.folder, file).imported
 
 
 def by_remote(found: Sequence[Target], name: str | None) -> dict[str | None, list[Target]]:
