@@ -316,3 +316,11 @@ def test_git_takes_what_changed_where_the_config_says_so(ws, root):
     assert "numbers.dvc" in staged
     assert "digits.dvc" not in staged
     assert "/numbers" in folders.git(root, "show", ":.gitignore")
+
+
+@pytest.mark.parametrize("other", ["digits", "digits/sub", "digits/sub/b"])
+def test_two_files_that_name_the_same_data_are_a_conflict(ws, root, other):
+    ws.data.add(folders.write(root / "digits", DATA))
+    folders.write(root, {"sub/x.dvc": f"wdir: ..\nouts:\n- path: {other}\n".encode()})
+    with pytest.raises(Conflict, match=r"digits\.dvc.*overlap|x\.dvc.*overlap"):
+        ws.data.status()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cauce.errors import NotFound
+from cauce.errors import Conflict, NotFound
 from cauce.kernel import objects
 from cauce.kernel.entities import Digest
 from cauce.kernel.workspace import Workspace
@@ -52,7 +52,21 @@ def select(ws: Workspace, paths: Sequence[Path]) -> list[tuple[str, dvc.Output]]
 def _every(ws: Workspace) -> list[tuple[str, dvc.Output]]:
     format = dvc.load()
     read = [format.read(ws.folder, file) for file in format.find(ws.folder)]
-    return [(file.path, out) for file in read for out in file.outs]
+    found = [(file.path, out) for file in read for out in file.outs]
+    _require_apart(found)
+    return found
+
+
+def _require_apart(found: Sequence[tuple[str, dvc.Output]]) -> None:
+    """Raise `Conflict` when two files name one path, or a path and a folder around it."""
+    above: tuple[str, str] = ("", "")
+    for path, file in sorted((f"{out.path}/", file) for file, out in found):
+        if above[0] and path.startswith(above[0]):
+            raise Conflict(
+                f"{path[:-1]} ({file}) and {above[0][:-1]} ({above[1]}) overlap",
+                hint="let one file name it: `cauce data remove` takes the other away",
+            )
+        above = path, file
 
 
 def wanted(ws: Workspace, out: dvc.Output) -> dict[str, str]:
