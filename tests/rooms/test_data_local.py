@@ -3,8 +3,10 @@
 import os
 import shutil
 import stat
+import sys
 
 import pytest
+from bench import measure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.rooms import folders
@@ -199,3 +201,23 @@ def test_what_is_missing_may_be_left_out(ws, data):
     (out,) = ws.data.checkout(allow_missing=True).outs
     assert (out.missing, out.written) == (1, 1)
     assert folders.read(data) == {it: DATA[it] for it in ("train/b", "test/c")}
+
+
+# what it costs: a figure that any machine can check
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_an_added_and_a_restored_file_take_at_most_15_system_calls(tmp_path):
+    counts = {}
+    for number in (100, 600):
+        root = tmp_path / str(number)
+        files = {f"{i % 10}/{i:04}": f"file {i}".encode() for i in range(number)}
+        folders.write(root / "data", files)
+        (root / "cauce.toml").touch()
+        cauce = [sys.executable, "-m", "cauce", "data"]
+        add = measure.calls([*cauce, "add", "data"], cwd=root)
+        shutil.rmtree(root / "data")
+        checkout = measure.calls([*cauce, "checkout"], cwd=root)
+        counts[number] = (sum(add.values()), sum(checkout.values()))
+    for few, many in zip(counts[100], counts[600], strict=True):
+        assert (many - few) / 500 <= 15

@@ -20,7 +20,7 @@ def renders(name: str) -> Callable[[R], R]:
 
 
 def renderer(name: str) -> Callable[[Any], Iterable[str]] | None:
-    """Find an operation's renderer in `cauce.faces.render.<group>`, or None."""
+    """Find an operation's renderer in `cauce.faces.render.<group>` or `<group>_<part>`, or None."""
     group = name.partition(".")[0]
     module = f"{__name__}.{group}"
     try:
@@ -28,4 +28,10 @@ def renderer(name: str) -> Callable[[Any], Iterable[str]] | None:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
+    if name not in _RENDERERS:
+        import pkgutil  # late: only verbs of a part come here
+
+        for item in pkgutil.iter_modules(__path__, f"{__name__}."):
+            if item.name.startswith(f"{module}_"):
+                importlib.import_module(item.name)
     return _RENDERERS.get(name)

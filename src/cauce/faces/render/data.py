@@ -2,12 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from cauce.faces.render import data_browsing as _browsing  # noqa: F401
-from cauce.faces.render import data_insight as _insight  # noqa: F401
-from cauce.faces.render import data_lfs as _lfs  # noqa: F401
-from cauce.faces.render import data_repository as _repository  # noqa: F401
-from cauce.faces.render import data_revisions as _revisions  # noqa: F401
-from cauce.faces.render import data_transfer as _transfer  # noqa: F401
 from cauce.faces.render import renders
 from cauce.faces.render.cells import columns, short, size, when
 from cauce.faces.text import scalar

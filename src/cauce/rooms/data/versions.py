@@ -1,7 +1,6 @@
 """Versions of data sets in the catalogue: found, numbered, recorded."""
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -144,6 +143,8 @@ def put_dir(ws: Workspace, files: Mapping[str, str]) -> Digest:
     format = dvc.load()
     data = format.dump(files)
     name = format.name(data)
+    import tempfile  # late: 10 ms, and only writers need it
+
     # Only a file can be put under a name with `.dir`; the store verifies the rest of it.
     with tempfile.TemporaryDirectory(prefix="cauce-") as folder:
         file = Path(folder) / "dir"
