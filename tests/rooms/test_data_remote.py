@@ -7,6 +7,7 @@ from tests.rooms import folders
 
 from cauce.faces import client, server
 from cauce.kernel import workspace
+from cauce.rooms.data.transfer import remotes
 
 DATA = {"train/1/a.png": b"one", "unlabelled/b.png": b"two", "unlabelled/c.png": b"three" * 500_000}
 
@@ -51,6 +52,26 @@ def test_labels_given_over_there_come_home_as_a_version(home, project):
     assert home.data.status()[0].version == "digits@v2"
     agents = {node.agent for node in home.lineage.show("dataset:digits@v2").nodes}
     assert "user:ben" in agents
+
+
+@pytest.mark.parametrize(
+    ("named", "options", "token"),
+    [
+        ("http://hub:1", {}, "mine"),
+        ("http://hub:1/p/x", {}, "mine"),
+        ("", {}, ""),
+        ("https://hub:1", {}, ""),
+        ("http://hub:2", {}, ""),
+        ("http://hub:1", {"password": "own"}, "own"),
+    ],
+)
+def test_the_token_of_the_environment_goes_only_where_the_caller_points(
+    monkeypatch, named, options, token
+):
+    monkeypatch.setenv("CAUCE_TOKEN", "mine")
+    monkeypatch.setenv("CAUCE_URL", named)
+    remote = remotes.Remote(name="r", url="http://hub:1/files", options=options)
+    assert remotes.hub_token(remote) == token
 
 
 def test_a_hub_is_a_remote_of_a_dvc_project(hub, ws, project):

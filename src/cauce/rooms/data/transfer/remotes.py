@@ -181,15 +181,26 @@ def _open_far(remote: Remote, scheme: str, root: Path, ws: Workspace) -> "Object
             hint="spoken: a folder, s3, gs, azure, ssh, http(s), webdav(s); `dvc` may know it",
         )
     if scheme in {"http", "https"} and is_hub(remote.url):
-        token = os.environ.get("CAUCE_TOKEN") or remote.options.get("password", "")
         store: ObjectStore = plugins.load("stores", scheme)(
-            remote.url, root, ws.settings, token=token
+            remote.url, root, ws.settings, token=hub_token(remote)
         )
         return store
     web = {"http", "https", "webdav", "webdavs"}
     opener = plugins.load("stores", "web" if scheme in web else scheme)
     opened: ObjectStore = opener(remote.url, root, ws.settings, options=dict(remote.options))
     return opened
+
+
+def hub_token(remote: Remote) -> str:
+    """Give the token for a hub: the remote's own, or the caller's where the caller named the hub.
+
+    A `.dvc/config` comes with a repository, from anybody: the token of the environment goes only
+    to the server that `CAUCE_URL` names, never to one that a file names.
+    """
+    own = remote.options.get("password", "")
+    named, asked = urlsplit(os.environ.get("CAUCE_URL", "")), urlsplit(remote.url)
+    same = (named.scheme, named.netloc) == (asked.scheme, asked.netloc)
+    return own or (os.environ.get("CAUCE_TOKEN", "") if same else "")
 
 
 def is_hub(url: str) -> bool:
