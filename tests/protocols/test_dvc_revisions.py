@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -161,3 +162,89 @@ def test_dvc_works_beside_a_trash(dvc, tmp_path):
         dvc(ws.folder, "push", "-q")
         assert ws.data.gc_undo().count == 1
         assert ws.objects.get(digest.of(b"loose", "md5")) == b"loose"
+
+
+@pytest.fixture
+def source(dvc, tmp_path):
+    """A repository of somebody else, with data of DVC's and of git's."""
+    root = tmp_path / "source"
+    root.mkdir()
+    folders.git(root, "init", "-q", "-b", "main")
+    dvc(root, "init", "-q")
+    folders.write(root / "d", {"a": b"1", "b/c": b"2"})
+    folders.write(root, {"f": b"x", "code/run.sh": b"echo", "readme": b"hello"})
+    (root / "code/run.sh").chmod(0o755)
+    dvc(root, "add", "-q", "d", "f")
+    commit(root)
+    return root
+
+
+def test_both_list_a_repository_alike(dvc, tmp_path, source):
+    with open_project(tmp_path / "p") as ws:
+        for words in ((), ("d",), ("d/b",), ("code",), ("f",)):
+            ours = json.loads(wire.encode(ws.data.ls_repo(str(source), *words, rev="main")))
+            said = dvc(tmp_path, "ls", "--json", "--rev", "main", str(source), *words).stdout
+            plain = [
+                {key: row[key] for key in row if not (key == "size" and row["isdir"])}
+                for row in ours
+            ]
+            wanted = [
+                {key: row[key] for key in row if not (key == "size" and row["isdir"])}
+                for row in json.loads(said)
+            ]
+            assert plain == wanted, words
+
+
+def test_an_import_of_ours_is_clean_for_dvc_and_written_alike(dvc, tmp_path, source, monkeypatch):
+    with open_project(tmp_path / "p") as ws:
+        monkeypatch.chdir(ws.folder)
+        ws.data.init()
+        getattr(ws.data, "import")(str(source), "d")
+        getattr(ws.data, "import")(str(source), "f", rev="main", out=Path("g"))
+        assert dvc(ws.folder, "status", "--json").stdout.strip() == "{}"
+        dvc(ws.folder, "update", "-q", "d.dvc", "g.dvc")
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        folders.git(theirs, "init", "-q")
+        dvc(theirs, "init", "-q")
+        dvc(theirs, "import", "-q", str(source), "d")
+        dvc(theirs, "import", "-q", str(source), "f", "--rev", "main", "-o", "g")
+        for name in ("d.dvc", "g.dvc"):
+            assert (ws.folder / name).read_text() == (theirs / name).read_text()
+
+
+def test_an_import_of_dvcs_is_updated_by_us(dvc, tmp_path, source, monkeypatch):
+    with open_project(tmp_path / "p") as ws:
+        monkeypatch.chdir(ws.folder)
+        dvc(ws.folder, "init", "-q")
+        dvc(ws.folder, "import", "-q", str(source), "d")
+        assert not ws.data.update()[0].changed
+        folders.write(source / "d", {"new": b"3"})
+        dvc(source, "add", "-q", "d")
+        commit(source)
+        assert ws.data.update()[0].changed
+        assert (ws.folder / "d/new").read_bytes() == b"3"
+        assert dvc(ws.folder, "status", "--json").stdout.strip() == "{}"
+
+
+def test_an_import_url_of_ours_is_clean_for_dvc_and_written_alike(dvc, tmp_path, monkeypatch):
+    elsewhere = folders.write(tmp_path / "elsewhere", {"a": b"1", "b/c": b"2"})
+    folders.write(tmp_path, {"one": b"1"})
+    with open_project(tmp_path / "p") as ws:
+        monkeypatch.chdir(ws.folder)
+        ws.data.init()
+        ws.data.import_url(str(elsewhere))
+        ws.data.import_url("../one")
+        assert dvc(ws.folder, "status", "--json").stdout.strip() == "{}"
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        folders.git(theirs, "init", "-q")
+        dvc(theirs, "init", "-q")
+        dvc(theirs, "import-url", "-q", str(elsewhere))
+        dvc(theirs, "import-url", "-q", "../one")
+        for name in ("elsewhere.dvc", "one.dvc"):
+            assert (ws.folder / name).read_text() == (theirs / name).read_text()
+        folders.write(elsewhere, {"new": b"3"})
+        ws.data.update()
+        assert (ws.folder / "elsewhere/new").read_bytes() == b"3"
+        assert dvc(ws.folder, "status", "--json").stdout.strip() == "{}"

@@ -193,6 +193,15 @@ def commits(folder: Path, *words: str, starts: Sequence[str], since: float = 0.0
     return {commit: tree for commit, tree, at in rows if int(at) >= since}
 
 
+def listed(folder: Path, commit: str) -> Iterator[tuple[str, str, int, str]]:
+    """List the files of a commit below a folder of its repository: mode, id, bytes, path."""
+    for row in run(folder, "ls-tree", "-r", "-l", "-z", commit).split(b"\0"):
+        if row:
+            head_, _, path = row.partition(b"\t")
+            mode, _, id, size = head_.decode("ascii").split()
+            yield mode, id, int(size) if size.isdigit() else 0, _text(path)
+
+
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 

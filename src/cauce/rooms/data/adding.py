@@ -177,7 +177,7 @@ def add(ws: Workspace, path: Path, name: str | None, message: str) -> DatasetVer
         return _add_part(ws, place, whole, name, message, started)
     called = name or versions.name_for(place)
     ids.check_name("data set", called)
-    _require_free(ws, place, called)
+    require_free(ws, place, called)
     found = worktree.scan(ws.folder, place)
     worktree.require_storable(place, found)
     tree = take(ws, place, found)
@@ -246,7 +246,7 @@ def _require_unmade(ws: Workspace, path: str) -> None:
                 )
 
 
-def _require_free(ws: Workspace, path: str, name: str) -> None:
+def require_free(ws: Workspace, path: str, name: str) -> None:
     """Raise `Conflict` when git or another data set has the place or the name."""
     root = ws.folder
     format = dvc.load()

@@ -46,3 +46,41 @@ class Restored(Entity, frozen=True):
 
     id: str
     count: int
+
+
+class RepositoryEntry(Entity, frozen=True):
+    """A file or folder of a repository, with the keys of `dvc ls --json`.
+
+    Attributes:
+        path: Relative to the folder that was listed.
+        isout: Whether DVC's files name it, or a folder above it.
+        size: Bytes, None where nobody wrote them down.
+        md5: Sum of an output; None for what git holds.
+    """
+
+    path: str
+    isout: bool
+    isdir: bool
+    isexec: bool
+    size: int | None
+    md5: str | None
+
+
+class Gotten(Entity, frozen=True):
+    """What was brought from elsewhere.
+
+    Attributes:
+        path: Where it lies now.
+        files: How many files.
+        url: Where it came from.
+        rev_lock: Commit of the repository, empty where there is none.
+        file: The `.dvc` file that remembers its source, empty for `get`.
+        changed: Whether anything is other than before.
+    """
+
+    path: str
+    files: int
+    url: str
+    rev_lock: str = ""
+    file: str = ""
+    changed: bool = True

@@ -192,6 +192,13 @@ class History:
         pairs = [(file.path, out) for file in listed for out in self._parse(file, commit).outs]
         return sorted(pairs, key=lambda pair: pair[1].path)
 
+    def text(self, commit: str, path: str) -> str | None:
+        """Read any file of a commit, None where there is none."""
+        (tree,) = git.commits(self.root, "--no-walk", starts=[commit]).values()
+        self._load([tree])
+        start = self._start(tree)
+        return None if start is None else self._read(_File("", "", "", start), path)
+
     def every(self, scope: Scope) -> Iterator[Pair]:
         """Give each output that any revision of a scope has, each wording of its file once.
 
@@ -303,15 +310,23 @@ class History:
         """Read a file of DVC's, or any file of its commit; None where there is none."""
         if path == file.path:
             return self._texts[file.blob]
-        folder, _, name = path.rpartition("/")
-        tree = self._inner(file.start, folder)
-        if tree is None:
+        *folders, name = path.split("/")
+        tree = file.start
+        for part in folders:
+            inner = self._entry(tree, part)
+            if inner is None or inner.kind != "folder":
+                return None
+            tree = inner.id
+        found = self._entry(tree, name)
+        if found is None or found.kind not in {"file", "program"}:
             return None
-        for item in self._objects.tree(tree, next(self._objects.read([tree]))[1]):
-            if item.name == name and item.kind in {"file", "program"}:
-                self._fetch([item.id])
-                return self._texts[item.id]
-        return None
+        self._fetch([found.id])
+        return self._texts[found.id]
+
+    def _entry(self, tree: str, name: str) -> git.Item | None:
+        """Find an entry of a tree by its name."""
+        ((_, data),) = self._objects.read([tree])
+        return next((item for item in self._objects.tree(tree, data) if item.name == name), None)
 
 
 def _is_dvcs(name: str) -> bool:

@@ -5,8 +5,8 @@ from pathlib import Path
 from cauce.errors import Invalid
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
-from cauce.rooms.data.revisions import collecting
-from cauce.rooms.data.revisions.entities import Collection, Restored
+from cauce.rooms.data.revisions import collecting, importing, repositories
+from cauce.rooms.data.revisions.entities import Collection, Gotten, RepositoryEntry, Restored
 from cauce.rooms.data.revisions.history import Scope
 
 
@@ -84,3 +84,141 @@ def undo(ws: Workspace, id: str | None = None) -> Restored:
         NotFound: There is none, or its time is over.
     """
     return collecting.undo(ws, id)
+
+
+@operation(
+    "data.ls_repo",
+    local=True,
+    examples=("cauce data ls-repo ../photos", "cauce data ls-repo ../photos scans --rev v1"),
+)
+def ls_repo(
+    ws: Workspace,  # noqa: ARG001 - every operation has one
+    url: str,
+    path: str = "",
+    *,
+    rev: str | None = None,
+    recursive: bool = False,
+    dvc_only: bool = False,
+) -> list[RepositoryEntry]:
+    """List what a repository holds, its data that DVC's files name among it.
+
+    Args:
+        url: Folder of a repository, or an address that git clones.
+        path: Folder or file inside it.
+        rev: Branch, tag or commit; default: HEAD, or the default branch of what is cloned.
+        recursive: List all files below, not folders.
+        dvc_only: Only data that DVC's files name.
+
+    Returns:
+        Rows with the keys of `dvc ls --json`.
+
+    Raises:
+        NotFound: There is no such repository, revision or path.
+        Unavailable: Git cannot reach it.
+    """
+    return repositories.ls(url, path, rev, recursive=recursive, dvc_only=dvc_only)
+
+
+@operation(
+    "data.get",
+    local=True,
+    examples=("cauce data get ../photos scans", "cauce data get ../photos scans --rev v1"),
+)
+def get(
+    ws: Workspace,  # noqa: ARG001 - every operation has one
+    url: str,
+    path: str,
+    *,
+    out: Path | None = None,
+    rev: str | None = None,
+    force: bool = False,
+) -> Gotten:
+    """Get a file or folder out of a repository, without a link to where it came from.
+
+    Args:
+        url: Folder of a repository, or an address that git clones.
+        path: Data or any file inside it.
+        out: Where to put it; default: its name, here.
+        rev: Branch, tag or commit; default: HEAD, or the default branch of what is cloned.
+        force: Replace what lies there.
+
+    Raises:
+        NotFound: There is no such repository, revision or path, or its data were not pushed.
+        Conflict: Something lies there already.
+    """
+    return importing.get(url, path, out, rev, force=force)
+
+
+@operation(
+    "data.import",
+    role="writer",
+    local=True,
+    examples=("cauce data import ../photos scans", "cauce data import ../photos scans --rev v1"),
+)
+def import_data(
+    ws: Workspace,
+    url: str,
+    path: str,
+    *,
+    out: Path | None = None,
+    rev: str | None = None,
+    force: bool = False,
+) -> Gotten:
+    """Take data in from a repository, with a `.dvc` file that remembers where they came from.
+
+    Args:
+        url: Folder of a repository, or an address that git clones.
+        path: Data or any file inside it.
+        out: Where to put it in the project; default: its name, here.
+        rev: Branch, tag or commit that `data update` follows; default: the default branch.
+        force: Replace what lies there.
+
+    Raises:
+        NotFound: There is no such repository, revision or path, or its data were not pushed.
+        Conflict: Something lies there already.
+    """
+    return importing.from_repository(ws, url, path, out, rev, force=force)
+
+
+@operation(
+    "data.import_url",
+    role="writer",
+    local=True,
+    examples=("cauce data import-url /mnt/scans", "cauce data import-url ../scans --out raw"),
+)
+def import_url(ws: Workspace, url: str, *, out: Path | None = None, force: bool = False) -> Gotten:
+    """Take data in from a folder or file of this machine; its `.dvc` file remembers the source.
+
+    Args:
+        url: The folder or file, outside or inside the project.
+        out: Where to put it in the project; default: its name, here.
+        force: Replace what lies there.
+
+    Raises:
+        NotFound: There is nothing.
+        Conflict: Something lies there already, or a link is in it.
+        Unsupported: The source is on another machine.
+    """
+    return importing.from_url(ws, url, out, force=force)
+
+
+@operation(
+    "data.update",
+    role="writer",
+    local=True,
+    examples=("cauce data update scans", "cauce data update scans --rev v2"),
+)
+def update(
+    ws: Workspace, paths: tuple[Path, ...] = (), *, rev: str | None = None, force: bool = False
+) -> list[Gotten]:
+    """Bring imports to what their sources are now.
+
+    Args:
+        paths: Data, `.dvc` files, or folders above them; all imports when none is given.
+        rev: Branch, tag or commit to follow from now on, of imports from repositories.
+        force: Throw away what was changed here.
+
+    Raises:
+        Conflict: The data were changed here.
+    """
+    return importing.update(ws, paths, rev, force=force)
