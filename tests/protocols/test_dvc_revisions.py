@@ -199,8 +199,8 @@ def test_an_import_of_ours_is_clean_for_dvc_and_written_alike(dvc, tmp_path, sou
     with open_project(tmp_path / "p") as ws:
         monkeypatch.chdir(ws.folder)
         ws.data.init()
-        getattr(ws.data, "import")(str(source), "d")
-        getattr(ws.data, "import")(str(source), "f", rev="main", out=Path("g"))
+        ws.data.import_(str(source), "d")
+        ws.data.import_(str(source), "f", rev="main", out=Path("g"))
         assert dvc(ws.folder, "status", "--json").stdout.strip() == "{}"
         dvc(ws.folder, "update", "-q", "d.dvc", "g.dvc")
         theirs = tmp_path / "theirs"

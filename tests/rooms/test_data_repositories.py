@@ -35,7 +35,7 @@ def _here(ws, monkeypatch):
 
 
 def bring(ws, *words, **named):
-    return getattr(ws.data, "import")(*words, **named)
+    return ws.data.import_(*words, **named)
 
 
 @pytest.mark.parametrize(

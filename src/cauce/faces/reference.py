@@ -1,6 +1,7 @@
 """The reference pages and the index of the command line, written from the operations."""
 
 import json
+import keyword
 from collections.abc import Sequence
 
 from cauce.faces import command, words
@@ -147,7 +148,7 @@ def section(op: Operation) -> list[str]:
     if raised:
         lines += ["**Raises.**", ""]
         lines += [f"- `{name}`: {why}" for name, why in raised.items()] + [""]
-    lines += [f"**Python.** `ws.{op.name}({python_arguments(op)})`", ""]
+    lines += [f"**Python.** `ws.{python_name(op)}({python_arguments(op)})`", ""]
     where = "local: needs files of this machine, so it has no endpoint"
     endpoint = f"**HTTP.** `POST /api/v1/{op.name}`, role {op.role}."
     lines += [f"**HTTP.** {where}." if op.local else endpoint, ""]
@@ -181,6 +182,11 @@ def argument_row(parameter: Parameter, letter: str = "") -> str:
     if letter:
         text += f" Short: `-{letter}`."
     return f"| `{parameter.name}` | {tp} | {default} | {text} |"
+
+
+def python_name(op: Operation) -> str:
+    """Write an operation's name as Python takes it."""
+    return f"{op.name}_" if keyword.iskeyword(op.verb) else op.name
 
 
 def python_arguments(op: Operation) -> str:

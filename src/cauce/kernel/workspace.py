@@ -189,7 +189,8 @@ class Group:
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         if verb.startswith("_"):
             raise AttributeError(verb)
-        found = operation.find(f"{self._group}.{verb}")
+        # Verbs that are words of Python's own end in an underscore: `ws.data.import_(…)`.
+        found = operation.find(f"{self._group}.{verb.removesuffix('_')}")
 
         def bound(*positional: Any, **named: Any) -> Any:
             names = [item.name for item in found.parameters if item.positional]
