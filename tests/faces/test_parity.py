@@ -166,7 +166,7 @@ def test_the_reference_shows_command_endpoint_and_client(op: Operation):
     page = reference.pages(ALL)[f"{op.group}.md"]
     section = page.partition(f"## `{op.name}`\n")[2].partition("\n## ")[0]
     assert f"cauce {op.group} {op.verb.replace('_', '-')}" in section
-    assert f"`ws.{op.name}(" in section
+    assert f"`ws.{reference.python_name(op)}(" in section
     assert (f"POST /api/v1/{op.name}" in section) != op.local
     for parameter in op.parameters:
         assert re.search(rf"^\| `{parameter.name}` \|", section, re.MULTILINE)
