@@ -6,11 +6,12 @@ functions; its profiles are its own, others hand them on as they are.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from cauce.kernel.entities import Entity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Verdict = Literal["drifted", "steady", "too-few"]
 

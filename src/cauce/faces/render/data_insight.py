@@ -6,7 +6,7 @@ from cauce.faces.render import renders
 from cauce.faces.render.cells import bar, columns, short, size, spark
 from cauce.faces.text import scalar
 from cauce.rooms.data.entities import DatasetVersion, Share
-from cauce.rooms.data.insight.entities import DatasetDiff, Group, SliceCount, VersionProfile
+from cauce.rooms.data.insight.entities import DatasetDiff, Group, Shift, SliceCount, VersionProfile
 
 _SHOWN = 10
 """Paths of each kind that a terminal shows; JSON has them all."""
@@ -124,3 +124,34 @@ def _group(group: Group) -> Iterator[str]:
     yield from columns(
         (name, "5 %", "middle", "95 %", "missing", "shape", ""), body, right="5 % missing"
     )
+
+
+@renders("data.shift")
+def shift(found: Shift) -> Iterator[str]:
+    """The verdict, what moved in words, then a line a column."""
+    moved = [it for it in found.columns if it.difference.verdict == "drifted"]
+    where = f" in {found.split}" if found.split else ""
+    yield (
+        f"{found.old} -> {found.new}{where}: {found.outcome}, "
+        f"{len(moved)} of {len(found.columns)} columns moved"
+    )
+    for it in moved[:_SHOWN]:
+        yield f"  {scalar(it.words)}"
+    body = [
+        (
+            f"{it.group} {it.name}",
+            it.difference.verdict,
+            bar(it.difference.distance, width=10),
+            f"{it.difference.distance:.3f}",
+            f"{it.difference.psi:.3f}",
+            f"{it.difference.p:.2g}",
+        )
+        for it in found.columns
+    ]
+    yield ""
+    yield from columns(
+        ("column", "verdict", "", "distance", "PSI", "p"), body, right="distance PSI"
+    )
+    for sign, names in (("-", found.only_old), ("+", found.only_new)):
+        yield from (f"  {sign} {scalar(name)}" for name in names)
+    yield from (f"  ! {scalar(it.path)}: {scalar(it.why)}" for it in found.faults)

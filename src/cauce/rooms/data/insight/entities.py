@@ -1,5 +1,6 @@
 """What the operations that tell people of versions return."""
 
+from cauce.kernel.detector import Difference, Verdict
 from cauce.kernel.entities import Digest, Entity, RunId
 from cauce.rooms.data.entities import DatasetVersion, Share
 
@@ -276,4 +277,53 @@ class VersionProfile(Entity, frozen=True):
     faulty: tuple[Fault, ...]
     computed: int
     reused: int
+    report: Digest = Digest("")
+
+
+class Moved(Entity, frozen=True):
+    """How far one column moved from the old version to the new.
+
+    Attributes:
+        group: `pictures`, `texts`, `files` (classes, splits, types) or a table's path.
+        name: The column.
+        words: What happened, in words.
+        difference: As the detector measures it: distance, p, PSI, bins of both.
+    """
+
+    group: str
+    name: str
+    words: str
+    difference: Difference
+
+
+class Shift(Entity, frozen=True):
+    """What moved between two versions.
+
+    Attributes:
+        old: `name@v1`.
+        new: `name@v2`.
+        data: Id of the new version.
+        reference: Id of the old version.
+        split: The only split that was looked at, empty for all.
+        outcome: `drifted` when any column did, `too-few` when none had enough rows.
+        run: The run that found it.
+        at: When.
+        columns: Those that moved first, furthest first.
+        only_old: Columns of tables that are gone.
+        only_new: Columns of tables that came.
+        faults: Tables that could not be read.
+    """
+
+    old: str
+    new: str
+    data: Digest
+    reference: Digest
+    split: str
+    outcome: Verdict
+    run: RunId
+    at: float
+    columns: tuple[Moved, ...]
+    only_old: tuple[str, ...] = ()
+    only_new: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
     report: Digest = Digest("")

@@ -3,7 +3,7 @@
 from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data.insight import differing
-from cauce.rooms.data.insight.entities import DatasetDiff, VersionProfile
+from cauce.rooms.data.insight.entities import DatasetDiff, Shift, VersionProfile
 from cauce.rooms.data.revisions import reporting
 
 
@@ -66,3 +66,31 @@ def profile(ws: Workspace, spec: str) -> VersionProfile:
     from cauce.rooms.data.insight import profiling  # late: needs numpy and pyarrow
 
     return profiling.profile(ws, spec)
+
+
+@operation(
+    "data.shift",
+    role="writer",
+    examples=(
+        "cauce data shift digits@v1 digits@v2",
+        "cauce data shift digits@v1 digits@v2 --split train",
+    ),
+)
+def shift(ws: Workspace, old: str, new: str, *, split: str = "") -> Shift:
+    """Tell which statistics moved between two versions; the verdict stays with the new one.
+
+    Args:
+        old: `name@version` before.
+        new: `name@version` after.
+        split: Only files of this split; empty: all.
+
+    Returns:
+        Distances of every column of pictures, texts, tables and files, those that moved first.
+
+    Notes:
+        A column has moved when its Kolmogorov-Smirnov distance (total variation for categories)
+        is beyond `watch.distance` and its p value below `watch.alpha` shared among all columns.
+    """
+    from cauce.rooms.data.insight import shifting  # late: needs numpy and pyarrow
+
+    return shifting.shift(ws, old, new, split)
