@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cauce.kernel.objects import ObjectStore
 
 _DAY = 24 * 3600.0
+_PROVEN = {"file", "s3"}
+"""Kinds of remotes that collection and undo were tried on; others are refused until they were."""
 
 
 class Choice(NamedTuple):
@@ -201,10 +203,10 @@ def _remote(ws: Workspace, choice: Choice) -> str:
     """Name the remote, if it is one whose objects may be taken out from here."""
     found = remotes.find(ws, choice.remote)
     plain = found.layout == "plain" and not found.versioned
-    if choice.cloud and (not plain or found.scheme in {"http", "https", "webdav", "webdavs"}):
+    if choice.cloud and not (plain and found.scheme in _PROVEN):
         raise Unsupported(
             f"remote {found.name} is not collected from here",
-            hint="a hub collects its own objects: `cauce admin gc` there",
+            hint="folders and s3 in DVC's own layout are; a hub by `cauce admin gc` there",
         )
     return found.name
 
