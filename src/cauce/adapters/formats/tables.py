@@ -4,6 +4,7 @@ Rows of a CSV file that have another number of cells than its head are left out 
 """
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -122,6 +123,22 @@ def columns(table: Any) -> Iterator[Column]:
             yield Column(name, "time", _floats(at) / 1e6, missing)
         elif pa.types.is_string(tp) or pa.types.is_large_string(tp):
             yield _texts(name, column, missing)
+
+
+def rows(table: Any) -> "tuple[list[str], Counter[str]]":
+    """Give the names of a table's plain columns, and each of its rows as one text with its count.
+
+    Names are sorted, so that the order of columns makes no difference.
+    """
+    names = sorted(
+        field.name
+        for field in table.schema
+        if table.column_names.count(field.name) == 1 and not pa.types.is_nested(field.type)
+    )
+    if not names:
+        return [], Counter()
+    texts = [table[name].cast(pa.string()).fill_null("\x00") for name in names]
+    return names, Counter(pc.binary_join_element_wise(*texts, "\x1f").to_pylist())
 
 
 def _texts(name: str, column: Any, missing: int) -> Column:

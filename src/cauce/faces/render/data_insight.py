@@ -7,6 +7,7 @@ from cauce.faces.render.cells import bar, columns, short, size, spark
 from cauce.faces.text import scalar
 from cauce.rooms.data.entities import DatasetVersion, Share
 from cauce.rooms.data.insight.entities import DatasetDiff, Group, Shift, SliceCount, VersionProfile
+from cauce.rooms.data.insight.findings import Duplicates, Leakage, Twins
 
 _SHOWN = 10
 """Paths of each kind that a terminal shows; JSON has them all."""
@@ -155,3 +156,41 @@ def shift(found: Shift) -> Iterator[str]:
     for sign, names in (("-", found.only_old), ("+", found.only_new)):
         yield from (f"  {sign} {scalar(name)}" for name in names)
     yield from (f"  ! {scalar(it.path)}: {scalar(it.why)}" for it in found.faults)
+
+
+@renders("data.duplicates")
+def duplicates(found: Duplicates) -> Iterator[str]:
+    """The verdict and the counts, then the pairs."""
+    yield f"{found.name}@{found.number} {found.outcome}: {found.files:,} files"
+    yield (
+        f"{found.exact:,} more of the same bytes, {found.near:,} pairs alike, "
+        f"{found.rows:,} repeated rows, in {found.groups:,} groups"
+    )
+    if found.contradictory:
+        yield f"{found.contradictory:,} pairs are alike and have different classes"
+    yield from _pairs(found.pairs, found.exact + found.near)
+    yield from (f"  ! {scalar(it.path)}: {scalar(it.why)}" for it in found.faults)
+
+
+@renders("data.leakage")
+def leakage(found: Leakage) -> Iterator[str]:
+    """The verdict, a line a pair of splits, then the pairs."""
+    yield f"{found.name}@{found.number} {found.outcome}"
+    if found.leaks:
+        body = [
+            (it.first, it.second, f"{it.exact:,}", f"{it.near:,}", f"{it.rows:,}",
+             f"{it.share:.1%}", bar(it.share))
+            for it in found.leaks
+        ]  # fmt: skip
+        head = ("known in", "of", "exact", "near", "rows", "share", "")
+        yield from columns(head, body, right="exact near rows share")
+    yield from _pairs(found.pairs, found.found)
+
+
+def _pairs(pairs: Sequence[Twins], count: int) -> Iterator[str]:
+    for it in pairs[:_SHOWN]:
+        other = f"  ({it.classes[0]} or {it.classes[1]}?)" if it.classes[0] != it.classes[1] else ""
+        how = "same" if it.kind == "exact" else f"{it.alike:.3f}"
+        yield f"  {how:>5}  {scalar(it.first)}  {scalar(it.second)}{scalar(other)}"
+    if count > _SHOWN:
+        yield f"  … {count - min(_SHOWN, len(pairs)):,} more"

@@ -4,6 +4,7 @@ from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data.insight import differing
 from cauce.rooms.data.insight.entities import DatasetDiff, Shift, VersionProfile
+from cauce.rooms.data.insight.findings import Duplicates, Leakage
 from cauce.rooms.data.revisions import reporting
 
 
@@ -94,3 +95,48 @@ def shift(ws: Workspace, old: str, new: str, *, split: str = "") -> Shift:
     from cauce.rooms.data.insight import shifting  # late: needs numpy and pyarrow
 
     return shifting.shift(ws, old, new, split)
+
+
+@operation(
+    "data.duplicates",
+    role="writer",
+    examples=("cauce data duplicates photos@v2", "cauce data duplicates photos --limit 0"),
+)
+def duplicates(
+    ws: Workspace, spec: str, *, labels: str = "folders", limit: int = 100
+) -> Duplicates:
+    """Find files that are the same or alike; the finding stays with the version.
+
+    Args:
+        spec: `name@version`, bare name or version id.
+        labels: Where classes come from: folders, annotations:NAME@v1, or FILE:COLUMN of a table.
+        limit: Pairs to give; 0: all that the report holds.
+
+    Returns:
+        Pairs of the same bytes, pictures that look alike, texts that say the same, rows that occur
+        twice; those whose classes differ first.
+
+    Notes:
+        Pictures are alike when 58 of 64 bits of their perceptual hashes agree and their thumbnails
+        correlate by 0.985; texts when they share four fifths of their three-word shingles.
+    """
+    from cauce.rooms.data.insight import searching  # late: needs numpy and pyarrow
+
+    return searching.duplicates(ws, spec, labels, limit)
+
+
+@operation("data.leakage", role="writer", examples=("cauce data leakage digits@v2",))
+def leakage(ws: Workspace, spec: str, *, labels: str = "folders", limit: int = 100) -> Leakage:
+    """Find what the splits of a version have in common; the finding stays with it.
+
+    Args:
+        spec: `name@version`, bare name or version id.
+        labels: Where splits come from: folders, or FILE:COLUMN of a table that has a split column.
+        limit: Pairs to give; 0: all that the report holds.
+
+    Returns:
+        For each two splits how many files of one the other knows, and the pairs.
+    """
+    from cauce.rooms.data.insight import searching  # late: needs numpy and pyarrow
+
+    return searching.leakage(ws, spec, labels, limit)
