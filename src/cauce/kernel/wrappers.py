@@ -194,6 +194,10 @@ class Verified(Around):
         return got
 
 
+_NO_ROOM = (Unwritable, FileNotFoundError)
+"""What a near store may say; the second when another thread made room of a file just written."""
+
+
 class Cache(Around):
     """Keep objects of a slow store in a near one, the least recently used leaving first.
 
@@ -218,7 +222,7 @@ class Cache(Around):
     def put(self, items: Sequence[bytes], *, algorithm: str = "sha256") -> list[Digest]:
         """Store small objects in both."""
         found = self._inner.put(items, algorithm=algorithm)
-        with suppress(Unwritable):
+        with suppress(*_NO_ROOM):
             self._near.put(items, algorithm=algorithm)
             self._grown(sum(map(len, items)))
         return found
@@ -267,7 +271,7 @@ class Cache(Around):
         if self._near.has([digest]):
             self._touch(digest)
             return True
-        with suppress(Unwritable), tempfile.TemporaryDirectory(prefix="cauce-") as folder:
+        with suppress(*_NO_ROOM), tempfile.TemporaryDirectory(prefix="cauce-") as folder:
             beside = Path(folder) / "object"
             self._inner.fetch(digest, beside)
             self._near.put_files([beside], digests=[digest])
