@@ -121,17 +121,21 @@ def versions(found: Sequence[DatasetVersion]) -> Iterator[str]:
             size(it.size),
             when(it.created),
             it.agent,
+            ", ".join(it.facts),
             it.message,
         )
         for it in found
     ]
-    yield from columns(("version", "files", "size", "created", "by", ""), body, right="files size")
+    head = ("version", "files", "size", "created", "by", "found", "")
+    yield from columns(head, body, right="files size")
 
 
 @renders("data.show")
 def show(page: DatasetPage) -> Iterator[str]:
     """The version, its balance, then folders and files."""
     yield _one(page.version)
+    if page.version.facts:
+        yield ", ".join(page.version.facts)
     if page.balance:
         yield ""
         yield from columns(("split", "class", "files"), _shares(page.balance), right="files")

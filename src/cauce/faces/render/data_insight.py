@@ -7,7 +7,7 @@ from cauce.faces.render.cells import bar, columns, short, size, spark
 from cauce.faces.text import scalar
 from cauce.rooms.data.entities import DatasetVersion, Share
 from cauce.rooms.data.insight.entities import DatasetDiff, Group, Shift, SliceCount, VersionProfile
-from cauce.rooms.data.insight.findings import Duplicates, Leakage, Twins
+from cauce.rooms.data.insight.findings import Bias, Duplicates, Leakage, Slice, Twins
 
 _SHOWN = 10
 """Paths of each kind that a terminal shows; JSON has them all."""
@@ -194,3 +194,39 @@ def _pairs(pairs: Sequence[Twins], count: int) -> Iterator[str]:
         yield f"  {how:>5}  {scalar(it.first)}  {scalar(it.second)}{scalar(other)}"
     if count > _SHOWN:
         yield f"  … {count - min(_SHOWN, len(pairs)):,} more"
+
+
+@renders("data.bias")
+def bias(found: Bias) -> Iterator[str]:
+    """The verdict, what was found in words, then the slices to mind."""
+    against = f" against {found.against}" if found.against else ""
+    yield f"{found.name}@{found.number}{against}: {found.outcome}"
+    yield from (f"  {scalar(fact)}" for fact in found.facts)
+    mind = [it for it in found.slices if it.thin or it.worse or it.better or it.changed]
+    shown = (mind or [it for it in found.slices if it.by == "class"])[: 2 * _SHOWN]
+    if not shown:
+        return
+    asked, held = any(it.judged for it in shown), bool(found.against)
+    head = ["by", "slice", "files", "share", ""]
+    head += ["before"] if held else []
+    head += ["error", "95 % interval"] if asked else []
+    yield ""
+    yield from columns(
+        [*head, "verdict"],
+        [_slice(it, asked=asked, held=held) for it in shown],
+        right="files share before error",
+    )
+    if len(mind) > len(shown):
+        yield f"  … {len(mind) - len(shown):,} more"
+
+
+def _slice(it: Slice, *, asked: bool, held: bool) -> list[str]:
+    cells = [it.by, it.slice or "-", f"{it.count:,}", f"{it.share:.1%}", bar(it.share, width=10)]
+    if held:
+        cells.append(f"{it.old_share:.1%}")
+    if asked and it.judged:
+        cells += [f"{it.error:.1%}", f"{it.error_low:.1%} to {it.error_high:.1%}"]
+    elif asked:
+        cells += ["", ""]
+    words = [word for word in ("thin", "changed", "worse", "better") if getattr(it, word)]
+    return [*cells, ", ".join(words)]

@@ -1,8 +1,11 @@
 """Looking into a version."""
 
+from msgspec.structs import replace
+
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data import versions
 from cauce.rooms.data.entities import DatasetPage, Folder, Share
+from cauce.rooms.data.insight import reports
 
 
 def show(ws: Workspace, spec: str, prefix: str, after: str, limit: int) -> DatasetPage:
@@ -17,7 +20,7 @@ def show(ws: Workspace, spec: str, prefix: str, after: str, limit: int) -> Datas
     limit = max(0, limit)
     entries = [found.entry(row) for row in here[:limit].tolist()]
     return DatasetPage(
-        version=version,
+        version=replace(version, facts=reports.facts(ws, version.name).get(version.id, ())),
         balance=[
             Share(split=split, label=label, count=count)
             for (split, label), count in sorted(

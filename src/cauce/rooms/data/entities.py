@@ -21,6 +21,8 @@ class DatasetVersion(Entity, frozen=True):
         message: Why it was made, as given.
         agent: Who made it.
         run: The run that generated it.
+        facts: What was found in it, such as `bias reduced` or `leakage clean`; where a version is
+            listed or looked into.
     """
 
     name: str
@@ -32,6 +34,7 @@ class DatasetVersion(Entity, frozen=True):
     message: str = ""
     agent: str = ""
     run: RunId | None = None
+    facts: tuple[str, ...] = ()
 
 
 class DatasetSummary(Entity, frozen=True):

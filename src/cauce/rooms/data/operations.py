@@ -178,17 +178,22 @@ def list_versions(ws: Workspace, name: str, *, limit: int = 100) -> list[Dataset
         name: Data set.
         limit: Versions at most.
     """
+    from msgspec.structs import replace
+
     from cauce.kernel import publish
     from cauce.rooms.data import versions
+    from cauce.rooms.data.insight import reports
 
     known = publish.numbers(ws, versions.KIND, name, "v")
     if not known:
         raise NotFound(f"no data set {name}", hint="`cauce data ls` lists what there is")
     newest = sorted(known, reverse=True)[: max(0, limit)]
-    return [
+    facts = reports.facts(ws, name)
+    found = (
         versions.describe(ws, ws.catalog.version(known[number]), name, f"v{number}")
         for number in newest
-    ]
+    )
+    return [replace(version, facts=facts.get(version.id, ())) for version in found]
 
 
 @operation(

@@ -116,3 +116,88 @@ class Leakage(Entity, frozen=True):
     run: RunId
     at: float
     report: Digest = Digest("")
+
+
+class Slice(Entity, frozen=True):
+    """Files of a version that have one property in common.
+
+    Attributes:
+        by: The property: `class`, `split`, `split and class`, `type`, `size`, `resolution`,
+            `light`, `length`, or a column of the table of labels.
+        slice: Which one.
+        count: Files.
+        share: Of the files that have the property, 0 to 1.
+        low: Lower end of the share's 95 % interval (Wilson).
+        high: Upper end.
+        thin: Whether there are too few to learn from or to judge by.
+        old: Files of the version that it is held against; None without one.
+        old_share: Their share.
+        p_change: Chance of such a change of share by drawing alone, corrected for all slices.
+        changed: Whether the share surely changed, by 2 % of all at least.
+        judged: Files that the model was asked about; 0 without a model.
+        wrong: Of these, how many it got wrong.
+        error: wrong / judged.
+        error_low: Lower end of the error's 95 % interval (Wilson).
+        error_high: Upper end.
+        p_error: Chance of such a difference from all other files, corrected for all slices.
+        worse: Whether the model surely errs more here than elsewhere.
+        better: Whether it surely errs less.
+    """
+
+    by: str
+    slice: str
+    count: int
+    share: float
+    low: float
+    high: float
+    thin: bool
+    old: int | None = None
+    old_share: float = 0.0
+    p_change: float = 1.0
+    changed: bool = False
+    judged: int = 0
+    wrong: int = 0
+    error: float = 0.0
+    error_low: float = 0.0
+    error_high: float = 1.0
+    p_error: float = 1.0
+    worse: bool = False
+    better: bool = False
+
+
+class Bias(Entity, frozen=True):
+    """Whom a version leaves out, what changed in that, and where a model fails.
+
+    Attributes:
+        name: Data set.
+        number: `v1`, `v2`…
+        data: Version id.
+        against: `name@v1` that it is held against, empty for none.
+        model: `name@2` of the model, empty for none.
+        outcome: Without another version `even`, `thin` (a slice has too few files) or `uneven`
+            (the model errs more on a slice). Against one: `reduced`, `increased` or `unchanged`.
+        facts: What was found, one sentence each.
+        evenness: How even the classes are, 1 for all equally many.
+        evenness_old: The same of the other version; None without one.
+        accuracy: Of the model over all files that it was asked about; None without one.
+        slices: Thin and worse ones first, then those that changed.
+        least: Files below which a slice is thin.
+        run: The run that judged.
+        at: When.
+    """
+
+    name: str
+    number: str
+    data: Digest
+    against: str
+    model: str
+    outcome: str
+    facts: tuple[str, ...]
+    evenness: float
+    evenness_old: float | None
+    accuracy: float | None
+    slices: tuple[Slice, ...]
+    least: int
+    run: RunId
+    at: float
+    report: Digest = Digest("")

@@ -4,7 +4,7 @@ from cauce.kernel.operation import operation
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data.insight import differing
 from cauce.rooms.data.insight.entities import DatasetDiff, Shift, VersionProfile
-from cauce.rooms.data.insight.findings import Duplicates, Leakage
+from cauce.rooms.data.insight.findings import Bias, Duplicates, Leakage
 from cauce.rooms.data.revisions import reporting
 
 
@@ -140,3 +140,47 @@ def leakage(ws: Workspace, spec: str, *, labels: str = "folders", limit: int = 1
     from cauce.rooms.data.insight import searching  # late: needs numpy and pyarrow
 
     return searching.leakage(ws, spec, labels, limit)
+
+
+@operation(
+    "data.bias",
+    role="writer",
+    examples=(
+        "cauce data bias digits@v2",
+        "cauce data bias digits@v2 --against digits@v1 --model digits@champion",
+    ),
+)
+def bias(
+    ws: Workspace,
+    spec: str,
+    *,
+    against: str = "",
+    model: str = "",
+    labels: str = "folders",
+    least: int = 30,
+) -> Bias:
+    """Tell which slices of a version are thin, which changed, and where a model fails.
+
+    Args:
+        spec: `name@version`, bare name or version id.
+        against: Version to hold it against, to see whether bias was reduced.
+        model: Model whose evaluations tell where it errs, `name@champion`.
+        labels: Where classes come from: folders, annotations:NAME@v1, or FILE:COLUMN of a table,
+            whose other columns make slices too.
+        least: Files below which a slice is thin.
+
+    Returns:
+        The verdict, which stays with the version, and every slice with its intervals.
+
+    Raises:
+        NotFound: The model was evaluated on none of these files.
+
+    Notes:
+        A slice is also thin with less than a fifth of the files of the middle slice beside it.
+        Intervals are Wilson's, 95 %. Shares and errors are compared by Fisher's exact test, its p
+        values corrected for the number of slices (Holm). Versions that have files in common are
+        no independent draws, which makes the test of change careful.
+    """
+    from cauce.rooms.data.insight import biasing  # late: needs numpy and pyarrow
+
+    return biasing.bias(ws, spec, against=against, model=model, source=labels, least=least)

@@ -31,14 +31,22 @@ def made(
     return None
 
 
-def outcomes(ws: Workspace, name: str) -> dict[str, dict[str, str]]:
-    """Give what is known of a data set's versions: version id -> kind -> newest outcome."""
-    found: dict[str, dict[str, str]] = {}
+def facts(ws: Workspace, name: str) -> dict[Digest, tuple[str, ...]]:
+    """Give what was found in a data set's versions, `bias reduced`; the newest of each kind.
+
+    One query a kind, however many versions there are.
+    """
+    found: dict[Digest, dict[str, str]] = {}
     for kind in KINDS:
         for run in ws.catalog.runs(f"data-{kind}", name=name, status="finished", limit=_LOOKED):
             if run.outcome:
-                found.setdefault(str(run.params.get("data")), {}).setdefault(kind, run.outcome)
-    return found
+                found.setdefault(Digest(str(run.params.get("data"))), {}).setdefault(
+                    kind, run.outcome
+                )
+    return {
+        data: tuple(f"{kind} {word}" for kind, word in kinds.items())
+        for data, kinds in found.items()
+    }
 
 
 def version_of(ws: Workspace, run: Run) -> Version:
