@@ -4,6 +4,7 @@
 VERBS: dict[str, dict[str, str]] = {
     "data": {
         "add": "Store a folder or file as a version of a data set, and write its `.dvc` file",
+        "bias": "Tell which slices of a version are thin, which changed, and where a model fails",
         "cache-dir": "Say or set where the cache lies; what is in the one before stays there",
         "check-ignore": "Tell which paths `.dvcignore` keeps out, and by which pattern",
         "checkout": "Restore data from the store, as their `.dvc` files say or in another version",
@@ -142,6 +143,7 @@ VERBS: dict[str, dict[str, str]] = {
 
 OPTIONS: dict[str, str] = {
     "data.add": "--name --message --to-remote --no-to-remote --remote",
+    "data.bias": "--against --model --labels --least",
     "data.cache-dir": "--unset --no-unset --local --no-local --global --no-global --system --no-system",
     "data.check-ignore": "--details --no-details --non-matching --no-non-matching",
     "data.checkout": "--version --force --no-force --relink --no-relink --allow-missing --no-allow-missing",
