@@ -332,8 +332,9 @@ def test_a_gate_that_fails_ends_the_flow_and_everything_stays(project):
     gate = "models compare digits@2 digits@1 --data digits@main --gate"
     with opened(project, steps(gate, "models promote digits@2")) as ws:
         data = trained.dataset(ws)
-        for seed in (0, 0):
-            models.register(ws, trained.run(ws, data, trained.mlp(seed=seed)).id, name="digits")
+        # Surely less accurate: the one as good could be called cheaper by a busy machine's clock.
+        for model in (trained.mlp(), trained.mlp(iterations=1, count=100)):
+            models.register(ws, trained.run(ws, data, model).id, name="digits")
         run = flow.run(ws, "retrain", quiet=True)
         assert (run.status, run.outcome) == ("finished", "kept")
         assert [step.exit_code for step in run.steps] == [6]
