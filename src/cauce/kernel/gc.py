@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cauce.errors import CauceError, Damaged, Unavailable
-from cauce.kernel import plugins, twins
+from cauce.errors import CauceError, Damaged
+from cauce.kernel import git, plugins, twins
 from cauce.kernel.entities import Digest, Entity
 from cauce.kernel.sql import tables
 
@@ -217,7 +217,7 @@ def _history(root: Path) -> Iterator[bytes]:
 
 def _in_repository(root: Path) -> bool:
     """Tell whether git can be asked; raises `Unavailable` where it should answer but does not."""
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+    if not git.within(root):
         return False
     _git(root, "rev-parse", "--git-dir")
     return True
@@ -225,18 +225,5 @@ def _in_repository(root: Path) -> bool:
 
 def _git(root: Path, *words: str, given: bytes = b"") -> bytes:
     """Run git; raises `Unavailable`, because without its answer nothing may be removed."""
-    import subprocess  # late: this module is imported by every verb of the kernel
-
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words], input=given, capture_output=True, check=False
-        )
-    except OSError as error:
-        raise Unavailable(f"git cannot be run: {error}", hint="install git") from error
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise Unavailable(
-            f"git cannot say which data its commits name: {said}",
-            hint="make `git status` work here first; nothing was removed",
-        )
-    return done.stdout
+    why = "nothing was removed, git cannot say which data its commits name"
+    return git.run(root, *words, given=given, why=why)

@@ -16,15 +16,10 @@ from cauce.errors import Damaged
 from cauce.kernel import digest, manifest
 from cauce.kernel.digest import ALGORITHMS
 from cauce.kernel.entities import Digest
+from cauce.rooms.data.insight.labels import SPLITS
 
 if TYPE_CHECKING:
     from cauce.kernel.workspace import Workspace
-
-SPLITS = frozenset(
-    "train training test testing val valid validation dev eval evaluation holdout unlabelled "
-    "unlabeled field".split()
-)
-"""Folders that are splits also where no class folder lies below them."""
 
 _START = b'{"cauce":1,"entries":['
 _BETWEEN = b'},{"digest":"'
