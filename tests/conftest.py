@@ -1,5 +1,8 @@
 """Fixtures that every test may use: a workspace of its own at `tmp_path`."""
 
+import os
+import random
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,3 +46,22 @@ def ws(project: Path) -> Iterator[Workspace]:
     """A workspace with an embedded catalogue and store."""
     with workspace.open_local(project, agent="user:test") as opened:
         yield opened
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the machine has one: thousands of files are made in it."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="cauce-test-", dir=memory) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def seed() -> int:
+    """Another number in each run, shown when a test fails."""
+    chosen = random.randrange(10**6)
+    print(f"seed {chosen}")
+    return chosen

@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import random
 import shutil
 import threading
 from pathlib import Path
@@ -19,14 +18,6 @@ from cauce.kernel import config, digest, moving, workspace
 from cauce.testing import kill
 
 FILES = {f"{name}/{i}": f"{name}{i}".encode() * 40 for name in ("a", "b") for i in range(9)}
-
-
-@pytest.fixture
-def seed():
-    """Another number in each run, shown when a test fails."""
-    chosen = random.randrange(10**6)
-    print(f"seed {chosen}")
-    return chosen
 
 
 def prepare(root):

@@ -10,11 +10,8 @@ from tests.peers import peer
 PINS = ("dvc==3.67.1", "pathspec==0.12.1")
 
 
-@pytest.fixture(scope="module")
-def dvc(tmp_path_factory):
-    """Run an unmodified DVC in a folder: `dvc(root, "status")` gives the finished process."""
-    command = peer("dvc", PINS).parent / "dvc"
-    home = tmp_path_factory.mktemp("home")
+def running(command: Path, home: Path):
+    """Make a function that runs a command with a home of its own and gives the finished process."""
     environment = {
         **os.environ,
         "HOME": str(home),
@@ -22,6 +19,7 @@ def dvc(tmp_path_factory):
         "DVC_NO_ANALYTICS": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
     }
+    environment.pop("PYTHONPATH", None)
 
     def run(root: Path, *arguments: str, code: int = 0):
         done = subprocess.run(
@@ -37,3 +35,9 @@ def dvc(tmp_path_factory):
         return done
 
     return run
+
+
+@pytest.fixture(scope="module")
+def dvc(tmp_path_factory):
+    """Run an unmodified DVC in a folder: `dvc(root, "status")` gives the finished process."""
+    return running(peer("dvc", PINS).parent / "dvc", tmp_path_factory.mktemp("home"))

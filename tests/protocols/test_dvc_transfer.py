@@ -1,7 +1,6 @@
 """An unmodified DVC and we push to and pull from the same remotes."""
 
 import http.client
-import os
 import re
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ import threading
 
 import pytest
 from tests.peers import peer
+from tests.protocols.conftest import running
 from tests.protocols.dvc_process import Dvc
 from tests.rooms import folders
 
@@ -142,31 +142,8 @@ def s3(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dvc_s3(tmp_path_factory):
     """Run a DVC that has its part for S3."""
-    command = peer("dvc-s3", S3_PINS).parent / "dvc"
-    home = tmp_path_factory.mktemp("home-s3")
-    environment = {
-        **os.environ,
-        "HOME": str(home),
-        "DVC_SITE_CACHE_DIR": str(home / "site"),
-        "DVC_NO_ANALYTICS": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-    }
-    environment.pop("PYTHONPATH", None)
-
-    def run(root, *arguments):
-        done = subprocess.run(
-            [str(command), *arguments],
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
+    run = running(peer("dvc-s3", S3_PINS).parent / "dvc", tmp_path_factory.mktemp("home-s3"))
+    return lambda root, *arguments: run(root, *arguments).stdout
 
 
 def s3_options(address):

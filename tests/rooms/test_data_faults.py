@@ -1,12 +1,9 @@
 """Adding and checking out while the machine, the disk or somebody else interferes."""
 
 import os
-import random
 import resource
 import signal
-import tempfile
 import traceback
-from pathlib import Path
 
 import pytest
 from tests.rooms import folders
@@ -31,25 +28,6 @@ def child(work):
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
-
-
-@pytest.fixture
-def quick(tmp_path):
-    """A folder in memory where the machine has one: thousands of files are made in it."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(prefix="cauce-test-", dir=memory) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def seed():
-    """Another number in each run, shown when a test fails."""
-    chosen = random.randrange(10**6)
-    print(f"seed {chosen}")
-    return chosen
 
 
 def make(root, files):

@@ -1,10 +1,5 @@
 """Moves, removals and changes of the config that are killed anywhere."""
 
-import os
-import random
-import tempfile
-from pathlib import Path
-
 import pytest
 from tests.rooms import folders
 
@@ -15,25 +10,11 @@ DATA = {"a": b"one", "sub/b": b"two"}
 CONFIG = "# ours\n[core]\n    remote = near  # the one\n['remote \"near\"']\n    url = /near\n"
 
 
-@pytest.fixture
-def quick(tmp_path, monkeypatch):
-    """A folder in memory where the machine has one; this machine's own config kept away."""
+@pytest.fixture(autouse=True)
+def own_config(tmp_path, monkeypatch):
+    """Keep this machine's own config away."""
     monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(tmp_path / "system"))
     monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "person"))
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(prefix="cauce-test-", dir=memory) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def seed():
-    """Another number in each run, shown when a test fails."""
-    chosen = random.randrange(10**6)
-    print(f"seed {chosen}")
-    return chosen
 
 
 def make(root):
