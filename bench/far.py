@@ -2,16 +2,13 @@
 
 import asyncio
 import contextlib
-import http.client
 import re
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.peers import peer
+from tests import s3
 
-PINS = ["moto[server]==5.2.5"]
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _PIECE = 1 << 18
@@ -104,27 +101,11 @@ class Far:
 @contextmanager
 def bucket(delay: float) -> Iterator[Far]:
     """Run an S3 server with an empty bucket named `bucket` behind a delay in seconds."""
-    command = [str(peer("moto", PINS)), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
-        assert server.stdout is not None
+    with s3.serving() as address:
+        s3.put(address, "/bucket")
+        far = Far(address, delay)
+        far.start()
         try:
-            found = next(
-                match
-                for line in server.stdout
-                if (match := re.search(r"http://(127\.0\.0\.1:\d+)", line))
-            )
-            threading.Thread(target=lambda: list(server.stdout or ()), daemon=True).start()
-            connection = http.client.HTTPConnection(found[1])
-            connection.request("PUT", "/bucket")
-            connection.getresponse().read()
-            connection.close()
-            far = Far(found[1], delay)
-            far.start()
-            try:
-                yield far
-            finally:
-                far.stop()
+            yield far
         finally:
-            server.terminate()
+            far.stop()

@@ -1,14 +1,10 @@
 """Servers that the suites' members need, one a session."""
 
-import http.client
-import re
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.peers import peer
+from tests import s3
 
 from cauce.kernel import config
 from cauce.kernel.config import Settings
@@ -29,30 +25,9 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def s3_address() -> Iterator[str]:
     """Address of a local S3 server with a bucket named `bucket`."""
-    python = peer("moto", ["moto[server]==5.2.5"])
-    command = [str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
-        assert server.stdout is not None
-        found = None
-        for line in server.stdout:
-            found = re.search(r"http://(127\.0\.0\.1:\d+)", line)
-            if found:
-                break
-        try:
-            assert found, "the S3 server ended before it listened"
-            drain = threading.Thread(target=lambda: list(server.stdout or ()), daemon=True)
-            drain.start()
-            connection = http.client.HTTPConnection(found[1])
-            connection.request("PUT", "/bucket")
-            assert connection.getresponse().status == 200
-            connection.close()
-            yield f"http://{found[1]}"
-        finally:
-            server.terminate()
-            server.wait()
-            drain.join()
+    with s3.serving() as address:
+        s3.put(address, "/bucket")
+        yield f"http://{address}"
 
 
 @pytest.fixture

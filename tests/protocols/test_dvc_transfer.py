@@ -1,12 +1,9 @@
 """An unmodified DVC and we push to and pull from the same remotes."""
 
-import http.client
-import re
 import shutil
-import subprocess
-import threading
 
 import pytest
+from tests import s3 as servers
 from tests.peers import peer
 from tests.protocols.conftest import running
 from tests.protocols.dvc_process import Dvc
@@ -105,38 +102,14 @@ def test_what_is_missing_on_a_remote_is_the_same_for_both(dvc, tmp_path):
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory):
     """Address of a local S3 server with two buckets, one of which keeps versions."""
-    python = peer("moto", ["moto[server]==5.2.5"])
-    command = [str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
-        found = None
-        for line in server.stdout:
-            found = re.search(r"http://(127\.0\.0\.1:\d+)", line)
-            if found:
-                break
-        try:
-            assert found, "the S3 server ended before it listened"
-            drain = threading.Thread(target=lambda: list(server.stdout), daemon=True)
-            drain.start()
-            for path, body in (
-                ("/plain", b""),
-                ("/kept", b""),
-                (
-                    "/kept?versioning",
-                    b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-                    b"<Status>Enabled</Status></VersioningConfiguration>",
-                ),
-            ):
-                connection = http.client.HTTPConnection(found[1])
-                connection.request("PUT", path, body)
-                assert connection.getresponse().status == 200
-                connection.close()
-            yield f"http://{found[1]}"
-        finally:
-            server.terminate()
-            server.wait()
-            drain.join()
+    versioning = (
+        b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        b"<Status>Enabled</Status></VersioningConfiguration>"
+    )
+    with servers.serving() as address:
+        for path, body in (("/plain", b""), ("/kept", b""), ("/kept?versioning", versioning)):
+            servers.put(address, path, body)
+        yield f"http://{address}"
 
 
 @pytest.fixture(scope="module")
