@@ -9,7 +9,7 @@ from scipy import stats
 from tests.rooms import folders
 
 from cauce.errors import Damaged, Invalid, NotFound
-from cauce.kernel import publish, runs
+from cauce.kernel import publish, runs, shares
 from cauce.kernel.entities import Commit, Edge, Entry, Manifest, Run
 from cauce.rooms.data.insight import statistics
 
@@ -168,7 +168,7 @@ def test_the_test_of_two_shares_is_fishers(a, b, c, d):
 def test_the_interval_of_a_share_is_wilsons(hits, n):
     hits = min(hits, n)
     theirs = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    assert statistics.wilson(hits, n) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+    assert shares.wilson(hits, n) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
 @given(st.lists(st.floats(0, 1), max_size=30))

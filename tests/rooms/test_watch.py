@@ -11,10 +11,10 @@ from tests.rooms import traffic, trained
 
 from cauce.errors import Damaged, Invalid, NotFound
 from cauce.faces.render import renderer
-from cauce.kernel import config, ids, workspace
+from cauce.kernel import config, ids, shares, workspace
 from cauce.kernel.entities import Commit, Edge, Entry, Manifest, Move, Run
 from cauce.kernel.model import Meaning, Signature, Tensor
-from cauce.rooms.watch import features, quality
+from cauce.rooms.watch import features
 from cauce.rooms.watch import operations as watch
 from cauce.rooms.watch.traffic import Count, batches, understand
 
@@ -312,7 +312,7 @@ def test_feedback_that_is_none_is_passed_over(ws, live, said):
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_the_interval_is_that_of_scipy(correct, wrong):
     n = correct + wrong
-    low, high = quality.wilson(correct, n)
+    low, high = shares.wilson(correct, n)
     if not n:
         assert (low, high) == (0, 1)
         return

@@ -28,7 +28,7 @@ class Verified:
 class Chunks(io.RawIOBase):
     """A file to read from, made of an iterator of bytes."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes | memoryview]) -> None:
         self._chunks = chunks
         self._rest = memoryview(b"")
 
@@ -47,3 +47,10 @@ class Chunks(io.RawIOBase):
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
+
+    def close(self) -> None:
+        """Close the iterator too: it may hold a connection, or read ahead."""
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            close()
+        super().close()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cauce.kernel import decoding, runs
+from cauce.kernel import decoding, runs, shares
 from cauce.kernel.entities import Digest, Run, Version
-from cauce.rooms.models import record, registry, rows, statistics
+from cauce.rooms.models import record, registry, rows
 from cauce.rooms.models.entities import ClassScore, Evaluation, Sample
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def evaluate(ws: "Workspace", spec: str, data: str, split: str) -> Evaluation:
         params={"model": target.id, "data": dataset.id, "split": split},
     )
     correct = sum(sample.truth == sample.label for sample in answers)
-    low, high = statistics.wilson(correct, len(answers))
+    low, high = shares.wilson(correct, len(answers))
     order, scores, confusion = _scores(answers, signature.classes)
     found = Evaluation(
         model=registry.label(target),

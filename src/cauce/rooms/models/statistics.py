@@ -1,4 +1,4 @@
-"""Paired tests on the same rows, and intervals."""
+"""Paired tests on the same rows, and intervals of their difference."""
 
 import math
 from typing import TYPE_CHECKING
@@ -8,29 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_Z = 1.959963984540054
 _RESAMPLES = 10_000
-
-
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share.
-
-    Args:
-        correct: Successes, 0 ≤ correct ≤ n.
-        n: Trials.
-
-    Returns:
-        Low and high, within 0 and 1; (0, 1) when n is 0.
-
-    Notes:
-        E. B. Wilson 1927, J. Am. Stat. Assoc. 22, 209.
-    """
-    if not n:
-        return 0.0, 1.0
-    share, square = correct / n, _Z * _Z
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def binomial_tail(k: int, n: int) -> float:

@@ -1,31 +1,13 @@
 """Accuracy where somebody has said what is true."""
 
-import math
 from typing import TYPE_CHECKING
 
 from cauce.kernel.entities import Digest
+from cauce.kernel.shares import wilson
 from cauce.rooms.watch.entities import Quality
 
 if TYPE_CHECKING:
     from cauce.kernel.workspace import Workspace
-
-_Z = 1.959963984540054
-"""Two-sided 95 % of the normal distribution."""
-
-
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share; (0, 1) for no trial.
-
-    Notes:
-        E. B. Wilson 1927, JASA 22, 209: unlike the simple interval it never leaves 0 to 1 and
-        holds its level for few trials and for shares near the ends.
-    """
-    if not n:
-        return 0.0, 1.0
-    share, square = correct / n, _Z**2
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = _Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def measure(ws: "Workspace", name: str, deployment: Digest) -> Quality | None:

@@ -148,7 +148,7 @@ def levels(root: Path, environ: Mapping[str, str] | None = None) -> dict[Level, 
 
 
 def text_of(path: Path) -> str | None:
-    """Read a config file, None where there is none."""
+    """Read a file that people write, None where there is none."""
     try:
         return path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cauce.adapters.formats.dvc.config import text_of
 from cauce.adapters.formats.dvc.entities import PIPELINE
 from cauce.errors import Invalid
 
@@ -113,13 +114,7 @@ class Ignore:
         return self._specs[folder]
 
     def _read(self, folder: str) -> str | None:
-        path = self.root / folder / ".dvcignore"
-        try:
-            return path.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (UnicodeDecodeError, PermissionError, IsADirectoryError) as error:
-            raise Invalid(f"{path} cannot be read: {error}") from error
+        return text_of(self.root / folder / ".dvcignore")
 
     def _parse(self, folder: str, text: str) -> "GitIgnoreSpec | None":
         lines = [pattern for _, pattern in _patterns(text)]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec import Struct
 
+from cauce.adapters.stores.bodies import Chunks
 from cauce.adapters.stores.packed.blobs import Blobs
 from cauce.adapters.stores.packed.snapshot import Numbers, Place, Snapshot
 from cauce.adapters.stores.packed.view import View
@@ -327,7 +328,7 @@ class Reader:
         """Open an object for streaming from an offset; bytes are not verified."""
         place = self.find(digest)
         pieces = self._pieces(digest, place, start, near) if start < place.size else iter(())
-        return io.BufferedReader(_Stream(pieces), 1 << 18)
+        return io.BufferedReader(Chunks(pieces), 1 << 18)
 
     def _damaged(self, digest: Digest) -> Damaged:
         return Damaged(
@@ -353,34 +354,3 @@ class Ranges:
         data = self._blobs.get_range(self._key, self._at, size)
         self._at += len(data)
         return data
-
-
-class _Stream(io.RawIOBase):
-    """A file to read from, made of pieces."""
-
-    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
-        self._pieces = pieces
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Tell that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what comes next."""
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    def close(self) -> None:
-        """Stop reading ahead."""
-        close = getattr(self._pieces, "close", None)
-        if close is not None:
-            close()
-        super().close()

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cauce.errors import Invalid
-from cauce.kernel import runs
+from cauce.kernel import runs, shares
 from cauce.kernel.entities import Digest, Run
 from cauce.kernel.workspace import Workspace
 from cauce.rooms.data.insight import (
@@ -64,10 +64,9 @@ def bias(ws: Workspace, spec: str, *, against: str, model: str, source: str, lea
         "labels": source,
         "least": least,
     }
-    done = reports.made(ws, "bias", new.one.version, asked)
+    done = reports.kept(ws, "bias", new.one.version, FILE, Bias, asked)
     if done is not None:
-        report = reports.version_of(ws, done)
-        return replace(reports.read(ws, report.id, FILE, Bias), report=report.id)
+        return done
     run = Run(
         id=runs.new_id(),
         kind="data-bias",
@@ -149,7 +148,7 @@ def judge(new: Side, old: Side | None, wrong: dict[str, bool], least: int) -> li
     found = []
     for place, key in enumerate(keys):
         count, total = new.counts.get(key, 0), new.totals.get(key[0], 0)
-        low, high = statistics.wilson(count, total)
+        low, high = shares.wilson(count, total)
         one = Slice(
             by=key[0],
             slice=key[1],
@@ -188,7 +187,7 @@ def _changed(one: Slice, old: Side, p: float) -> Slice:
 
 def _erred(one: Slice, numbers: tuple[int, int, float], p: float) -> Slice:
     asked, missed, overall = numbers
-    low, high = statistics.wilson(missed, asked)
+    low, high = shares.wilson(missed, asked)
     error = missed / asked
     return replace(
         one,

@@ -58,11 +58,8 @@ class Measured(Struct, frozen=True):
 def profile(ws: Workspace, spec: str) -> VersionProfile:
     """See `data.profile`."""
     version = versions.find(ws, spec)
-    done = reports.made(ws, "profile", version)
-    if done is not None:
-        report = reports.version_of(ws, done)
-        return replace(reports.read(ws, report.id, FILE, VersionProfile), report=report.id)
-    return _make(ws, version)[0]
+    done = reports.kept(ws, "profile", version, FILE, VersionProfile)
+    return _make(ws, version)[0] if done is None else done
 
 
 def measured(ws: Workspace, spec: str) -> Measured:

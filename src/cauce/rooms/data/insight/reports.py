@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from cauce.errors import Damaged, NotFound
 from cauce.kernel import manifest, runs
@@ -12,6 +13,7 @@ from cauce.kernel.workspace import Workspace
 from cauce.rooms.data.entities import DatasetVersion
 
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
 KINDS = ("profile", "shift", "duplicates", "leakage", "bias")
 """Kinds of reports; their runs are of the kind `data-KIND`."""
@@ -29,6 +31,22 @@ def made(
         if all(run.params.get(key) == value for key, value in asked.items()):
             return run
     return None
+
+
+def kept(
+    ws: Workspace,
+    kind: str,
+    version: DatasetVersion,
+    path: str,
+    type: type[S],
+    params: Mapping[str, object] | None = None,
+) -> S | None:
+    """Give what the newest report of a kind over a version says, None where there is none."""
+    run = made(ws, kind, version, params)
+    if run is None:
+        return None
+    report = version_of(ws, run)
+    return replace(read(ws, report.id, path, type), report=report.id)
 
 
 def facts(ws: Workspace, name: str) -> dict[Digest, tuple[str, ...]]:

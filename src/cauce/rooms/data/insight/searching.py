@@ -24,11 +24,9 @@ def duplicates(ws: Workspace, spec: str, source: str, limit: int) -> Duplicates:
     """See `data.duplicates`."""
     one = profiling.measured(ws, spec)
     asked = {"labels": source}
-    done = reports.made(ws, "duplicates", one.version, asked)
+    done = reports.kept(ws, "duplicates", one.version, "duplicates.json", Duplicates, asked)
     if done is not None:
-        report = reports.version_of(ws, done)
-        kept = reports.read(ws, report.id, "duplicates.json", Duplicates)
-        return replace(kept, report=report.id, pairs=_cut(kept.pairs, limit))
+        return replace(done, pairs=_cut(done.pairs, limit))
     run = _run(ws, "duplicates", one, asked)
     known = labelling.of(ws, one.tree, source)
     found = twins.find(one, known)
@@ -68,11 +66,9 @@ def leakage(ws: Workspace, spec: str, source: str, limit: int) -> Leakage:
     """See `data.leakage`."""
     one = profiling.measured(ws, spec)
     asked = {"labels": source}
-    done = reports.made(ws, "leakage", one.version, asked)
+    done = reports.kept(ws, "leakage", one.version, "leakage.json", Leakage, asked)
     if done is not None:
-        report = reports.version_of(ws, done)
-        kept = reports.read(ws, report.id, "leakage.json", Leakage)
-        return replace(kept, report=report.id, pairs=_cut(kept.pairs, limit))
+        return replace(done, pairs=_cut(done.pairs, limit))
     run = _run(ws, "leakage", one, asked)
     known = labelling.of(ws, one.tree, source)
     found = twins.find(one, known, crossing=True)

@@ -39,10 +39,9 @@ def shift(ws: Workspace, old: str, new: str, split: str) -> Shift:
     """See `data.shift`."""
     before, after = profiling.measured(ws, old), profiling.measured(ws, new)
     asked = {"reference": before.version.id, "split": split}
-    done = reports.made(ws, "shift", after.version, asked)
+    done = reports.kept(ws, "shift", after.version, FILE, Shift, asked)
     if done is not None:
-        report = reports.version_of(ws, done)
-        return replace(reports.read(ws, report.id, FILE, Shift), report=report.id)
+        return done
     started = ws.now()
     sides = [_columns(ws, one, split) for one in (before, after)]
     moved = compare(sides[0].found, sides[1].found, rule(ws))

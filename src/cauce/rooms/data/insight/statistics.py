@@ -11,7 +11,6 @@ from cauce.rooms.data.insight.entities import Bar, Statistic
 
 _SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _BARS = 12
-_Z = 1.959963984540054
 
 
 def numeric(
@@ -66,16 +65,6 @@ def categorical(name: str, what: str, values: Iterable[str], *, missing: int = 0
         distinct=len(counts),
         bars=tuple(bars),
     )
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share (E. B. Wilson 1927); (0, 1) when n is 0."""
-    if not n:
-        return 0.0, 1.0
-    share, square = hits / n, _Z * _Z
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def shares_p(hits: int, n: int, others: int, m: int) -> float:
