@@ -86,9 +86,9 @@ function Watched({ name }) {
     <div class="cols side">
       <div class="stack">
         ${
-          report
+          report && !report.fault
             ? html`<${Drift} reports=${reports} report=${report} /><${Scores} report=${report} />`
-            : held.busy
+            : report || held.busy
               ? null
               : html`<div class="panel">
           <${Empty}
@@ -133,7 +133,8 @@ function Verdict({ report, older }) {
 /** @param {{report: any, reports: any[], shown: any}} props */
 function Figures({ report, reports, shown }) {
   const past = [...reports].reverse();
-  const drifted = report?.inputs.filter((/** @type {any} */ item) => item.drifted).length;
+  const whole = report && !report.fault;
+  const drifted = whole && report.inputs.filter((/** @type {any} */ item) => item.drifted).length;
   const quality = report?.quality;
   const latency = shown?.latency;
   return html`<section class="kp" aria-label=${t("monitor.figures")}>
@@ -157,10 +158,10 @@ function Figures({ report, reports, shown }) {
     />
     <${Figure}
       name=${t("monitor.drifting")}
-      value=${report ? count(drifted) : "–"}
-      unit=${report ? t("monitor.of", { n: report.inputs.length }) : null}
+      value=${whole ? count(drifted) : "–"}
+      unit=${whole ? t("monitor.of", { n: report.inputs.length }) : null}
       note=${
-        report
+        whole
           ? report.inputs
               .filter((/** @type {any} */ item) => item.drifted)
               .slice(0, 3)
@@ -169,7 +170,7 @@ function Figures({ report, reports, shown }) {
           : ""
       }
       trend=${html`<${Spark}
-        values=${past.map((item) => item.inputs.filter((/** @type {any} */ one) => one.drifted).length)}
+        values=${past.map((item) => (item.fault ? null : item.inputs.filter((/** @type {any} */ one) => one.drifted).length))}
         height=${24}
         color="var(--c2)"
       />`}
